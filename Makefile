@@ -1,0 +1,37 @@
+# The verbs of the course. `make lab` and `make test` make the same environment first, once.
+PYTHON ?= python3
+LESSON ?= 01_squeeze_excitation
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.PHONY: lab test install notebooks check-notebooks grade format clean
+
+lab: install  ## open JupyterLab at lesson 01 (another: make lab LESSON=NAME)
+	jupyter lab $(ROOT_FLAG) notebooks/$(LESSON)/$(LESSON).ipynb
+
+test: install check-notebooks  ## every test: library, notebooks, grading, browser
+	ruff check .
+	ruff format --check .
+	pytest
+
+notebooks: install  ## build, execute and release every lesson from its text
+	python -m course_lib.authoring build
+
+check-notebooks: install  ## fail where a derived notebook differs from its text
+	python -m course_lib.authoring check
+
+grade: install  ## release, autograde submitted/, write feedback/ and grades.csv
+	course-grade
+
+format: install
+	ruff check --fix .
+	ruff format .
+
+install: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml $(wildcard course_lib/labextension/package.json)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[course]'
+	touch $@

@@ -1,0 +1,1 @@
+"""Attention in convolutional networks: the reference implementation behind the course."""

@@ -1,0 +1,44 @@
+"""Attention mechanisms for feature maps of shape (B, C, H, W), created by name.
+
+Every mechanism is an ``nn.Module`` whose first argument is ``channels``, then ``reduction`` where
+there is one. ``module(x)`` gives the new feature map; ``module.explain(x)`` gives what was computed
+on the way, as a dictionary of named tensors (gates, attention maps).
+"""
+
+import inspect
+
+from torch import nn
+
+from course_lib.attention.squeeze_excitation import SqueezeExcitation
+
+_MECHANISMS: dict[str, type[nn.Module]] = {
+    "se": SqueezeExcitation,
+}
+
+__all__ = ["SqueezeExcitation", "create", "names"]
+
+
+def names() -> list[str]:
+    """The names that ``create`` knows, sorted."""
+    return sorted(_MECHANISMS)
+
+
+def create(name: str, channels: int, **options: object) -> nn.Module:
+    """Make the mechanism called ``name`` for feature maps of ``channels`` channels.
+
+    Args:
+        name: one of ``names()``.
+        channels: number of input channels C.
+        **options: further arguments of that mechanism's constructor.
+
+    Raises:
+        ValueError: if the name or an option is unknown, or the mechanism refuses a value.
+    """
+    if name not in _MECHANISMS:
+        raise ValueError(f"no mechanism is called {name!r}; there are: {', '.join(names())}")
+    mechanism = _MECHANISMS[name]
+    known = [p for p in inspect.signature(mechanism).parameters if p != "channels"]
+    for option in options:
+        if option not in known:
+            raise ValueError(f"{name!r} has no option {option!r}; it has: {', '.join(known)}")
+    return mechanism(channels, **options)
