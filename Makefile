@@ -31,7 +31,7 @@ format: install
 
 install: $(VENV)/installed
 
-$(VENV)/installed: pyproject.toml $(wildcard course_lib/labextension/package.json)
+$(VENV)/installed: pyproject.toml $(shell find course_lib/labextension -type f)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[course]'
 	touch $@

@@ -4,7 +4,7 @@ import html
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Text:
     """One statement in Simplified Chinese and in English."""
 
@@ -14,9 +14,7 @@ class Text:
     def __str__(self) -> str:
         return f"{self.zh} / {self.en}"
 
-    def format(self, **values: object) -> "Text":
-        """Fill the same named values into both languages."""
-        return Text(self.zh.format(**values), self.en.format(**values))
+    __repr__ = __str__
 
     def html(self) -> str:
         """Two spans; the language button of the course hides one of them."""
@@ -25,19 +23,19 @@ class Text:
             f'<span lang="en">{html.escape(self.en)}</span>'
         )
 
+    def _repr_html_(self) -> str:
+        return f"<p>{self.html()}</p>"
 
-def show(text: Text) -> None:
-    """Show a text below the cell: both languages, or the chosen one when the button is set."""
+
+def show(thing: object) -> None:
+    """Show a thing below the cell of a notebook; print it elsewhere."""
     try:
         from IPython import get_ipython
         from IPython.display import display
     except ImportError:
-        print(text)
+        print(thing)
         return
     if get_ipython() is None:
-        print(text)
-        return
-    display(
-        {"text/plain": str(text), "text/html": f"<p>{text.html()}</p>"},
-        raw=True,
-    )
+        print(thing)
+    else:
+        display(thing)

@@ -1,0 +1,34 @@
+"""What a check is: an exercise as data, how an answer is tried, and the report a learner reads."""
+
+from course_lib.bilingual import Text
+from course_lib.checks.examine import Outcome, Verdict, examine
+from course_lib.checks.exercise import (
+    KINDS,
+    Alternate,
+    Call,
+    Case,
+    Draw,
+    Exercise,
+    Mutant,
+    choice,
+)
+from course_lib.checks.report import CheckFailed, Report, explanation, headline
+
+__all__ = [
+    "KINDS",
+    "Alternate",
+    "Call",
+    "Case",
+    "CheckFailed",
+    "Draw",
+    "Exercise",
+    "Mutant",
+    "Outcome",
+    "Report",
+    "Text",
+    "Verdict",
+    "choice",
+    "examine",
+    "explanation",
+    "headline",
+]

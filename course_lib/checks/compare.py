@@ -1,0 +1,200 @@
+"""The first difference between two observations, in words that a learner can act on."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_lib.bilingual import Text
+from course_lib.checks.observe import Observation
+
+# Relative to the largest expected number. The nearest known mistake is 1.5e-3 away.
+_TOLERANCE: Mapping[torch.dtype, float] = {
+    torch.float64: 1e-8,
+    torch.float32: 1e-4,
+    torch.float16: 2e-2,
+    torch.bfloat16: 8e-2,
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What differs, what was expected and what came.
+
+    Attributes:
+        text: the kind of difference.
+        expected: short plain text.
+        got: short plain text.
+    """
+
+    text: Text
+    expected: str = ""
+    got: str = ""
+
+
+def difference(expected: Observation, got: Observation) -> Difference | None:
+    """The first thing in which ``got`` differs from ``expected``, or None."""
+    if expected.failure or got.failure:
+        return _failures(expected, got)
+    if expected.layout != got.layout:
+        return _layouts(expected.layout or (), got.layout or ())
+    found = _values(expected.output, got.output, "")
+    if found:
+        return found
+    if expected.changed != got.changed:
+        return Difference(
+            Text("你的代码就地改动了它的输入", "your code changed its input in place"),
+            "-",
+            ", ".join(got.changed) or "-",
+        )
+    return _gradients(expected.gradients, got.gradients)
+
+
+def _failures(expected: Observation, got: Observation) -> Difference | None:
+    if expected.failure and got.failure and expected.failure.name == got.failure.name:
+        return None
+    if got.failure:
+        place = f" — {got.failure.number}: {got.failure.line}" if got.failure.line else ""
+        return Difference(
+            Text("你的代码引发了异常", "your code raised an exception"),
+            expected.failure.name if expected.failure else "-",
+            f"{got.failure.name}: {got.failure.message}{place}",
+        )
+    return Difference(
+        Text("这里应当引发异常", "this must raise an exception"),
+        expected.failure.name if expected.failure else "-",
+        "-",
+    )
+
+
+def _layouts(expected: tuple, got: tuple) -> Difference:
+    missing = list((Counter(expected) - Counter(got)).elements())
+    surplus = list((Counter(got) - Counter(expected)).elements())
+    return Difference(
+        Text("参数的形状不对", "the parameters have other shapes"),
+        f"{_shapes(expected)}" + (f"  (缺少 missing: {_shapes(missing)})" if missing else ""),
+        f"{_shapes(got)}" + (f"  (多出 too much: {_shapes(surplus)})" if surplus else ""),
+    )
+
+
+def _shapes(shapes: Any) -> str:
+    return ", ".join(str(tuple(shape)) for shape in shapes) or "-"
+
+
+def _values(expected: Any, got: Any, place: str) -> Difference | None:
+    if isinstance(expected, Tensor):
+        return _tensors(expected, got, place)
+    if isinstance(expected, list):
+        if not isinstance(got, list) or len(got) != len(expected):
+            return Difference(
+                Text(f"返回值{place}的个数不对", f"the result{place} has another length"),
+                f"{len(expected)}",
+                f"{len(got)}" if isinstance(got, list) else type(got).__name__,
+            )
+        pairs = enumerate(zip(expected, got, strict=True))
+        return next(filter(None, (_values(e, g, f"{place}[{i}]") for i, (e, g) in pairs)), None)
+    if isinstance(expected, dict):
+        if not isinstance(got, dict) or sorted(got, key=str) != sorted(expected, key=str):
+            return Difference(
+                Text(f"返回值{place}的键不对", f"the result{place} has other keys"),
+                str(sorted(expected, key=str)),
+                str(sorted(got, key=str)) if isinstance(got, dict) else type(got).__name__,
+            )
+        pairs = ((key, expected[key], got[key]) for key in expected)
+        return next(filter(None, (_values(e, g, f"{place}[{k!r}]") for k, e, g in pairs)), None)
+    return _plain(expected, got, place)
+
+
+def _plain(expected: Any, got: Any, place: str) -> Difference | None:
+    both_numbers = all(
+        isinstance(v, int | float) and not isinstance(v, bool) for v in (expected, got)
+    )
+    if both_numbers and (
+        abs(expected - got) <= 1e-9 * max(1.0, abs(expected))
+        # A count of things must be a whole number, not 580.0.
+        and (isinstance(got, int) or isinstance(expected, float))
+    ):
+        return None
+    if not both_numbers and type(expected) is type(got) and expected == got:
+        return None
+    return Difference(
+        Text(f"返回值{place}不对", f"the result{place} is wrong"),
+        _short(expected),
+        f"{_short(got)}" + ("" if type(got) is type(expected) else f"  ({type(got).__name__})"),
+    )
+
+
+def _short(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 120 else text[:120] + " …"
+
+
+def _tensors(expected: Tensor, got: Any, place: str) -> Difference | None:
+    if not isinstance(got, Tensor):
+        return Difference(
+            Text(f"返回值{place}不是张量", f"the result{place} is not a tensor"),
+            f"Tensor {tuple(expected.shape)}",
+            f"{_short(got)}  ({type(got).__name__})",
+        )
+    if got.shape != expected.shape:
+        return Difference(
+            Text(f"输出{place}的形状不对", f"the output{place} has another shape"),
+            str(tuple(expected.shape)),
+            str(tuple(got.shape)),
+        )
+    if got.dtype != expected.dtype:
+        return Difference(
+            Text(f"输出{place}的 dtype 不对", f"the output{place} has another dtype"),
+            str(expected.dtype),
+            str(got.dtype),
+        )
+    return _numbers(expected, got, Text(f"输出{place}的数值不对", f"the output{place} is wrong"))
+
+
+def _numbers(expected: Tensor, got: Tensor, text: Text) -> Difference | None:
+    if expected.numel() == 0:
+        return None
+    want, have = expected.double(), got.double()
+    finite = want[want.isfinite()].abs()
+    scale = max(1.0, finite.max().item() if finite.numel() else 1.0)
+    distance = (want - have).abs()
+    distance[(want == have) | (want.isnan() & have.isnan())] = 0.0
+    bad = ~(distance <= _TOLERANCE.get(expected.dtype, 0.0) * scale)
+    if not bad.any():
+        return None
+    index = tuple(bad.nonzero()[0].tolist())
+    where = f"[{', '.join(map(str, index))}]" if index else ""
+    largest = distance[bad].max().item()
+    return Difference(
+        text,
+        f"{where} = {want[index].item():.6g}",
+        f"{where} = {have[index].item():.6g}  "
+        f"(max |Δ| = {largest:.3g}, {int(bad.sum())}/{bad.numel()})",
+    )
+
+
+def _gradients(
+    expected: dict[str, Tensor | None] | None, got: dict[str, Tensor | None] | None
+) -> Difference | None:
+    # Compared in order: the names of a mutant's own parameters may differ from the reference's.
+    pairs = zip((expected or {}).items(), (got or {}).values(), strict=False)
+    for (name, want), have in pairs:
+        if want is None and have is None:
+            continue
+        if want is None or have is None:
+            return Difference(
+                Text(
+                    f"{name} 的梯度：一边有，一边没有",
+                    f"the gradient of {name} arrives on one side only",
+                ),
+                "-" if want is None else f"Tensor {tuple(want.shape)}",
+                "-" if have is None else f"Tensor {tuple(have.shape)}",
+            )
+        shown = Text(f"{name} 的梯度不对", f"the gradient of {name} is wrong")
+        found = _numbers(want.flatten(), have.flatten(), shown)
+        if found:
+            return found
+    return None

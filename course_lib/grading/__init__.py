@@ -1,0 +1,1 @@
+"""`course-grade`: from a folder of submissions to grades and feedback, around nbgrader."""

@@ -1,0 +1,91 @@
+"""What a grading run tells: `grades.csv` and the lines on the terminal."""
+
+import csv
+import os
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+# The columns of grades.csv, in this order; a score is empty where nothing was ever graded.
+COLUMNS = ("learner", "lesson", "score", "max_score", "status", "note")
+# `repaired` is graded after repairs, which the note tells; `failed` needs somebody to look at it.
+STATUSES = ("graded", "repaired", "failed")
+_LONGEST_NOTE = 400
+
+
+@dataclass(frozen=True)
+class Row:
+    """One learner's result in one lesson; the fields are the columns of grades.csv."""
+
+    learner: str
+    lesson: str
+    score: float | None
+    max_score: float | None
+    status: str
+    note: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What a row is sorted and found by."""
+        return self.learner, self.lesson
+
+    @property
+    def points(self) -> str:
+        """The score over the greatest possible one, as people read it."""
+        return f"{_number(self.score) or '–'}/{_number(self.max_score) or '–'}"
+
+
+def one_line(text: object) -> str:
+    """A text on one line of bounded length, without anything that a terminal would obey."""
+    line = "".join(c if c.isprintable() else " " for c in str(text))
+    line = " ".join(line.split())
+    return line if len(line) <= _LONGEST_NOTE else line[: _LONGEST_NOTE - 1] + "…"
+
+
+def read_csv(path: Path) -> list[Row]:
+    """Return the rows of an earlier run; none where there is no such file."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            Row(
+                record["learner"],
+                record["lesson"] or "",
+                _parsed(record.get("score")),
+                _parsed(record.get("max_score")),
+                record.get("status") or "graded",
+                record.get("note") or "",
+            )
+            for record in csv.DictReader(file)
+            if record.get("learner")
+        ]
+
+
+def write_csv(path: Path, rows: Iterable[Row]) -> None:
+    """Write the rows, sorted by learner and lesson; a reader sees the old file or the new one."""
+    new = path.with_name(f".{path.name}.new")
+    with new.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for row in sorted(rows, key=lambda row: row.key):
+            writer.writerow(_number(v) if isinstance(v, float) else v for v in astuple(row))
+    os.replace(new, path)
+
+
+def table(rows: Iterable[Row]) -> list[str]:
+    """The rows as aligned lines: learner, lesson, points, status, note."""
+    cells = [(row.learner, row.lesson, row.points, row.status, row.note) for row in rows]
+    cells.insert(0, ("learner", "lesson", "points", "status", "note"))
+    widths = [max(len(line[column]) for line in cells) for column in range(4)]
+    return ["  ".join([*map(str.ljust, line[:4], widths), line[4]]).rstrip() for line in cells]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.10g}"
+
+
+def _parsed(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None

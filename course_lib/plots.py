@@ -1,0 +1,293 @@
+"""Every picture of the course. Text in a figure is English; the caption below it is bilingual."""
+
+import base64
+import html
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from torch import Tensor
+
+from course_lib.bilingual import Text
+from course_lib.bilingual import show as show_below
+from course_lib.data import scenes
+
+_DPI = 90
+_STYLE: Mapping[str, object] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "figure.constrained_layout.use": True,
+    "image.interpolation": "nearest",
+    "svg.hashsalt": "course",
+}
+# Told apart by lightness too (Okabe and Ito's palette for colour-blind readers).
+BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#8a8a8a"
+
+
+class _Picture:
+    """A figure as HTML with alternative text; plain text where HTML is not shown."""
+
+    def __init__(self, figure: Figure, alt: Text, caption: Text) -> None:
+        self._alt, self._caption = alt, caption
+        stream = io.BytesIO()
+        # Without the Software entry the bytes do not depend on matplotlib's version string.
+        figure.savefig(stream, format="png", dpi=_DPI, metadata={"Software": None})
+        self._data = base64.b64encode(stream.getvalue()).decode("ascii")
+
+    def __repr__(self) -> str:
+        return f"[{self._alt}]\n{self._caption}"
+
+    def _repr_html_(self) -> str:
+        # An image output of Jupyter carries no alternative text; an HTML image does.
+        alt = html.escape(str(self._alt), quote=True)
+        return (
+            f'<img src="data:image/png;base64,{self._data}" alt="{alt}" '
+            'style="max-width:100%;background:white">'
+            f"<p>{self._caption.html()}</p>"
+        )
+
+
+def show(figure: Figure, alt: Text, caption: Text) -> None:
+    """Show a figure with its alternative text, and one line below it that says what it shows.
+
+    Args:
+        figure: the figure.
+        alt: what a reader who cannot see the picture needs to know.
+        caption: what the picture shows.
+
+    Raises:
+        ValueError: if either text is empty in a language.
+    """
+    for text in (alt, caption):
+        if not (text.zh.strip() and text.en.strip()):
+            raise ValueError("a picture needs alternative text and a caption in both languages")
+    show_below(_Picture(figure, alt, caption))
+
+
+def _figure(width: float, height: float, rows: int = 1, columns: int = 1, **options: object):
+    with mpl.rc_context(dict(_STYLE)):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+@dataclass(frozen=True)
+class Box:
+    """A step of a data flow.
+
+    Attributes:
+        label: what is done, or what the data is.
+        column: place from the left, 0, 1, …
+        row: 0 for the main line, 1 for the line above it.
+    """
+
+    label: str
+    column: float
+    row: float = 0.0
+
+
+def flow(boxes: Mapping[str, Box], arrows: Sequence[tuple[str, str, str]]) -> Figure:
+    """A data-flow diagram: boxes, and arrows that carry shapes.
+
+    Args:
+        boxes: by name.
+        arrows: (from, to, shape on the arrow).
+
+    Raises:
+        ValueError: if an arrow names a box that is not there.
+    """
+    for source, target, _ in arrows:
+        for name in (source, target):
+            if name not in boxes:
+                raise ValueError(f"no box is called {name!r}; there are: {', '.join(boxes)}")
+    columns = max(box.column for box in boxes.values())
+    rows = max(box.row for box in boxes.values())
+    figure, axes = _figure(1.75 * (columns + 1), 1.2 * (rows + 1) + 0.3)
+    axis = axes[0, 0]
+    axis.set_xlim(-0.55, columns + 0.55)
+    axis.set_ylim(-0.5, rows + 0.6)
+    axis.axis("off")
+    for box in boxes.values():
+        axis.add_patch(
+            FancyBboxPatch(
+                (box.column - 0.27, box.row - 0.17),
+                0.54,
+                0.34,
+                boxstyle="round,pad=0.03",
+                facecolor="#eef4fa",
+                edgecolor=BLUE,
+            )
+        )
+        axis.text(box.column, box.row, box.label, ha="center", va="center", fontsize=8.5)
+    for source, target, shape in arrows:
+        start, end = boxes[source], boxes[target]
+        level = start.row == end.row
+        x0, x1 = start.column + (0.31 if level else 0), end.column - (0.31 if level else 0)
+        up = np.sign(end.row - start.row)
+        y0, y1 = start.row + (0 if level else 0.21 * up), end.row - (0 if level else 0.21 * up)
+        axis.add_patch(
+            FancyArrowPatch((x0, y0), (x1, y1), arrowstyle="-|>", mutation_scale=11, color="black")
+        )
+        axis.text(
+            (x0 + x1) / 2 + (0 if level else 0.04),
+            (y0 + y1) / 2 + (0.06 if level else 0),
+            shape,
+            ha="center" if level else "left",
+            va="bottom" if level else "center",
+            fontsize=7.5,
+            color="#333333",
+        )
+    return figure
+
+
+def scene_answers(
+    images: Tensor, labels: Tensor, predictions: Mapping[str, Tensor], classes: Sequence[str]
+) -> Figure:
+    """Scenes, and which labelled glyphs each network got right.
+
+    Args:
+        images: (B, 3, 64, 64).
+        labels: (B, 16, 16), 255 where there is no label.
+        predictions: by name of the network, (B, 16, 16).
+        classes: names of the classes, for the legend.
+    """
+    count = len(images)
+    figure, axes = _figure(2.6 * (1 + len(predictions)), 2.75 * count, count, 1 + len(predictions))
+    side = scenes.CELL
+    for row, image in enumerate(images):
+        picture = image.clamp(0, 1).permute(1, 2, 0).numpy()
+        for column, name in enumerate(["scene", *predictions]):
+            axis = axes[row, column]
+            axis.imshow(picture if column == 0 else 0.35 * picture)
+            axis.set_xticks([])
+            axis.set_yticks([])
+            axis.set_title(name)
+            if column == 0:
+                continue
+            predicted = predictions[name][row]
+            for y, x in (labels[row] != scenes.IGNORE).nonzero().tolist():
+                right = bool(predicted[y, x] == labels[row, y, x])
+                axis.plot(
+                    (x + 0.5) * side,
+                    (y + 0.5) * side,
+                    marker="o" if right else "x",
+                    color="#56b4e9" if right else "#ff8c42",
+                    markersize=5,
+                    markeredgewidth=1.6,
+                    fillstyle="none",
+                )
+    figure.suptitle(f"o right   x wrong   (classes: {', '.join(classes)})", fontsize=9)
+    return figure
+
+
+def accuracies(values: Mapping[str, Sequence[float]], chance: float, title: str) -> Figure:
+    """One dot a seed and a bar at the mean, one row a network.
+
+    Args:
+        values: accuracies in per cent, by name of the network.
+        chance: accuracy of guessing, in per cent.
+        title: title of the figure.
+    """
+    figure, axes = _figure(6.2, 0.5 + 0.42 * len(values))
+    axis = axes[0, 0]
+    for row, (_, numbers) in enumerate(values.items()):
+        axis.plot(numbers, [row] * len(numbers), "o", color=BLUE, markersize=5, alpha=0.8)
+        axis.plot([np.mean(numbers)] * 2, [row - 0.28, row + 0.28], color=ORANGE, linewidth=2)
+    axis.axvline(chance, color=GREY, linestyle=":", linewidth=1)
+    axis.set_yticks(range(len(values)), list(values))
+    axis.set_ylim(len(values) - 0.5, -0.5)
+    axis.set_xlim(min(45, chance - 5), 102)
+    axis.set_xlabel("balanced accuracy, % (dots: seeds; bar: mean; dotted: chance)")
+    axis.set_title(title)
+    return figure
+
+
+def gate_bars(gates: Mapping[str, Tensor], title: str) -> Figure:
+    """Gates of some groups of inputs, channel by channel.
+
+    Args:
+        gates: by name of the group, (B, C): mean and range over the group are drawn.
+        title: title of the figure.
+    """
+    figure, axes = _figure(8.2, 2.5)
+    axis = axes[0, 0]
+    width = 0.8 / len(gates)
+    for place, (name, values) in enumerate(gates.items()):
+        numbers = values.detach().numpy()
+        x = np.arange(numbers.shape[1]) + (place - (len(gates) - 1) / 2) * width
+        mean = numbers.mean(0)
+        spread = np.stack([mean - numbers.min(0), numbers.max(0) - mean])
+        colour = (BLUE, ORANGE, GREEN, GREY)[place % 4]
+        axis.bar(x, mean, width, color=colour, label=name)
+        axis.errorbar(x, mean, spread, fmt="none", ecolor="black", elinewidth=0.7)
+    axis.set_ylim(0, 1)
+    axis.set_xticks(range(numbers.shape[1]))
+    axis.set_xlabel("channel")
+    axis.set_ylabel("gate")
+    axis.set_title(title)
+    axis.legend(ncols=len(gates), loc="upper center", bbox_to_anchor=(0.5, -0.22), frameon=False)
+    return figure
+
+
+def channel_maps(
+    image: Tensor, before: Tensor, after: Tensor, channels: Sequence[int], gates: Tensor
+) -> Figure:
+    """Some channels before and after the gate, on one scale of colour.
+
+    Args:
+        image: (3, H, W), the input.
+        before: (C, h, w).
+        after: (C, h, w).
+        channels: which channels to draw.
+        gates: (C,).
+    """
+    figure, axes = _figure(1.7 * (len(channels) + 1), 3.6, 2, len(channels) + 1)
+    axes[0, 0].imshow(image.clamp(0, 1).permute(1, 2, 0).numpy())
+    axes[0, 0].set_title("scene")
+    axes[1, 0].axis("off")
+    limit = max(before[list(channels)].abs().max().item(), 1e-6)
+    for column, channel in enumerate(channels, 1):
+        for row, (maps, word) in enumerate([(before, "before"), (after, "after")]):
+            drawn = axes[row, column].imshow(
+                maps[channel].numpy(), cmap="PuOr", vmin=-limit, vmax=limit
+            )
+            axes[row, column].set_title(
+                f"channel {channel}, {word}" + (f" × {gates[channel]:.2f}" if row else "")
+            )
+    for axis in axes.flat:
+        axis.set_xticks([])
+        axis.set_yticks([])
+    figure.colorbar(drawn, ax=axes[:, -1], shrink=0.8)
+    return figure
+
+
+def curves(
+    x: Sequence[float], lines: Mapping[str, Sequence[float]], labels: tuple[str, str], title: str
+) -> Figure:
+    """Lines over a common, logarithmic axis.
+
+    Args:
+        x: positions.
+        lines: by name; heights at the positions.
+        labels: of the two axes.
+        title: title of the figure.
+    """
+    figure, axes = _figure(5.6, 2.8)
+    axis = axes[0, 0]
+    marks = "osD^"
+    for place, (name, heights) in enumerate(lines.items()):
+        colour = (BLUE, ORANGE, GREEN, GREY)[place % 4]
+        axis.plot(x, heights, marker=marks[place % 4], color=colour, label=name)
+    axis.set_xscale("log", base=2)
+    axis.set_yscale("log")
+    axis.set_xlabel(labels[0])
+    axis.set_ylabel(labels[1])
+    axis.set_title(title)
+    axis.legend(frameon=False)
+    return figure

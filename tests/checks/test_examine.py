@@ -1,0 +1,381 @@
+"""How an answer is judged, on one small exercise made here."""
+
+import os
+import sys
+import time
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+from course_lib.checks import (
+    Alternate,
+    Call,
+    Case,
+    CheckFailed,
+    Exercise,
+    Mutant,
+    Outcome,
+    Report,
+    Text,
+    choice,
+    examine,
+)
+
+
+def double(x):
+    return 2 * x
+
+
+def _three_times(x):
+    return 3 * x
+
+
+FUNCTION = Exercise(
+    id="double",
+    kind="implement",
+    title=Text("加倍", "Double"),
+    difficulty=1,
+    minutes=1,
+    points=1,
+    reference=double,
+    cases=(
+        Case(Text("单精度", "single"), lambda draw: Call((draw.normal(draw.integer(2, 4), 3),))),
+        Case(
+            Text("双精度", "double"), lambda draw: Call((draw.normal(2, 5),)), dtype=torch.float64
+        ),
+    ),
+    mutants=(Mutant("triple", _three_times, Text("乘了三", "three <times>")),),
+    alternates=(Alternate("sum", lambda x: x + x),),
+    seconds=1.0,
+)
+
+
+class Affine(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.scale = nn.Parameter(torch.zeros(channels))
+        self.mix = nn.Linear(channels, 2 * channels)
+
+    def forward(self, x):
+        return self.mix(x * self.scale)
+
+
+MODULE = Exercise(
+    id="affine",
+    kind="implement",
+    title=Text("仿射", "Affine"),
+    difficulty=1,
+    minutes=1,
+    points=1,
+    reference=Affine,
+    cases=(
+        Case(
+            Text("随机参数", "random parameters"),
+            lambda draw: Call((draw.normal(2, 4, 3),), {"channels": 3}),
+        ),
+    ),
+    mutants=(),
+)
+
+
+def outcome(answer, exercise=FUNCTION):
+    return examine(exercise, answer).outcome
+
+
+def test_a_right_answer_passes_and_says_nothing_wrong():
+    verdict = examine(FUNCTION, lambda x: x + x)
+    assert verdict.outcome is Outcome.RIGHT
+    assert len(verdict.rows) == 2
+    assert not any(row.difference for row in verdict.rows)
+
+
+def test_a_mutant_is_named_and_its_text_is_shown_in_both_forms():
+    verdict = examine(FUNCTION, lambda x: x + x + x)
+    assert verdict.outcome is Outcome.WRONG
+    assert verdict.mutant.name == "triple"
+    plain, page = str(Report(verdict)), Report(verdict)._repr_html_()
+    assert "乘了三" in plain
+    assert "three <times>" in plain
+    assert "three &lt;times&gt;" in page
+    assert '<span lang="zh">乘了三</span>' in page
+
+
+def test_an_unknown_mistake_shows_expected_got_largest_difference_and_index():
+    def wrong(x):
+        y = 2 * x
+        y[1, 2] = y[1, 2] + 0.5
+        return y
+
+    verdict = examine(FUNCTION, wrong)
+    assert verdict.mutant is None
+    shown = str(Report(verdict))
+    assert "[1, 2] = " in shown
+    assert "max |Δ| = 0.5, 1/" in shown
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda x: (2 * x)[0], "another shape"),
+        (lambda x: 2 * x.float() if x.dtype == torch.float64 else 2 * x, "another dtype"),
+        (lambda x: 2 * x.detach(), "gradient of x"),
+        (lambda x: 2.0, "not a tensor"),
+        (lambda x: x.mul_(2), "changed its input"),
+        (lambda x: None, "not a tensor"),
+    ],
+)
+def test_what_is_wrong_is_named(answer, words):
+    verdict = examine(FUNCTION, answer)
+    assert verdict.outcome is Outcome.WRONG
+    assert words in str(Report(verdict))
+
+
+def test_a_placeholder_is_unfinished_and_not_an_error():
+    def blank(x):
+        raise NotImplementedError()
+
+    assert outcome(blank) is Outcome.UNFINISHED
+    assert "还没有做" in str(Report(examine(FUNCTION, blank)))
+
+
+def test_a_placeholder_in_the_constructor_is_unfinished():
+    class Blank(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            raise NotImplementedError()
+
+    assert outcome(Blank, MODULE) is Outcome.UNFINISHED
+
+
+def test_a_module_without_forward_is_an_error_and_not_unfinished():
+    class NoForward(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            self.scale = nn.Parameter(torch.zeros(channels))
+            self.mix = nn.Linear(channels, 2 * channels)
+
+    verdict = examine(MODULE, NoForward)
+    assert verdict.outcome is Outcome.WRONG
+    assert 'missing the required "forward"' in str(Report(verdict))
+
+
+def test_an_exception_shows_the_learners_own_line():
+    def broken(x):
+        y = x.transpose(0, 1)
+        return x @ y @ x.view(-1)[:1]
+
+    verdict = examine(FUNCTION, broken)
+    assert verdict.failure.line == "return x @ y @ x.view(-1)[:1]"
+    assert verdict.failure.name == "RuntimeError"
+    shown = str(Report(verdict))
+    assert "return x @ y @ x.view(-1)[:1]" in shown
+    assert "observe.py" not in shown
+
+
+def test_an_answer_that_never_ends_is_stopped():
+    def endless(x):
+        while True:
+            x = x + 1
+
+    def stubborn(x):
+        while True:
+            try:
+                time.sleep(60)
+            except Exception:
+                pass
+
+    for answer in (endless, stubborn):
+        start = time.monotonic()
+        assert outcome(answer) is Outcome.ENDLESS
+        assert time.monotonic() - start < 20
+    assert "1 秒" in str(Report(examine(FUNCTION, endless)))
+
+
+@pytest.mark.parametrize("error", [SystemExit, GeneratorExit, AssertionError])
+def test_no_exception_of_an_answer_gets_out(error):
+    def leaving(x):
+        raise error("out")
+
+    assert outcome(leaving) is Outcome.WRONG
+
+
+def test_the_reference_is_noticed_in_every_disguise():
+    class Sub(Affine):
+        pass
+
+    class Wrapper(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            self.inner = Affine(channels)
+
+        def forward(self, x):
+            return self.inner(x)
+
+    assert outcome(double) is Outcome.REFERENCE
+    assert outcome(lambda x: double(x)) is Outcome.REFERENCE
+    assert outcome(Affine, MODULE) is Outcome.REFERENCE
+    assert outcome(Sub, MODULE) is Outcome.REFERENCE
+    assert outcome(Wrapper, MODULE) is Outcome.REFERENCE
+
+
+def test_a_mechanism_of_the_library_is_noticed():
+    from course_lib.attention import create
+
+    def library(x):
+        create("se", 16)(torch.zeros(1, 16, 2, 3))
+        return 2 * x
+
+    assert outcome(library) is Outcome.REFERENCE
+
+
+def test_parameters_are_matched_by_shape_and_not_by_name_or_order():
+    class Other(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            self.bias = nn.Parameter(torch.ones(2 * channels))
+            self.weight = nn.Parameter(torch.ones(2 * channels, channels))
+            self.factor = nn.Parameter(torch.ones(channels))
+
+        def forward(self, x):
+            return torch.einsum("oc,blc->blo", self.weight, x * self.factor) + self.bias
+
+    assert outcome(Other, MODULE) is Outcome.RIGHT
+
+
+def test_missing_and_surplus_parameters_are_listed():
+    class Unbiased(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            self.scale = nn.Parameter(torch.zeros(channels))
+            self.mix = nn.Linear(channels, 2 * channels, bias=False)
+            self.extra = nn.Parameter(torch.zeros(7))
+
+        def forward(self, x):
+            return self.mix(x * self.scale)
+
+    shown = str(Report(examine(MODULE, Unbiased)))
+    assert "missing: (6,)" in shown
+    assert "too much: (7,)" in shown
+
+
+def test_equality_at_the_initial_values_does_not_pass():
+    class Wrong(Affine.__base__):
+        def __init__(self, channels):
+            super().__init__()
+            self.scale = nn.Parameter(torch.zeros(channels))
+            self.mix = nn.Linear(channels, 2 * channels)
+
+        def forward(self, x):  # the scale is zero at first, so its sign does not show
+            return self.mix(-x * self.scale)
+
+    assert outcome(Wrong, MODULE) is Outcome.WRONG
+
+
+def test_frozen_parameters_are_seen_in_the_gradients():
+    class Frozen(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            self.scale = nn.Parameter(torch.zeros(channels), requires_grad=False)
+            self.mix = nn.Linear(channels, 2 * channels)
+
+        def forward(self, x):
+            return self.mix(x * self.scale)
+
+    assert "gradient of 3 [0]" in str(Report(examine(MODULE, Frozen)))
+
+
+def test_everything_that_an_answer_writes_is_caught(capfd):
+    def noisy(x):
+        print("to stdout")
+        print("to stderr", file=sys.stderr)
+        os.write(2, b"to descriptor 2\n")
+        warnings.warn("a warning", stacklevel=1)
+        return 2 * x
+
+    verdict = examine(FUNCTION, noisy)
+    assert verdict.outcome is Outcome.RIGHT
+    for words in ("to stdout", "to stderr", "to descriptor 2", "a warning"):
+        assert words in verdict.printed
+        assert words in str(Report(verdict))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_mutant_that_warns_is_not_heard(capfd):
+    def warning(x):
+        os.write(2, b"native noise\n")
+        warnings.warn("noise", stacklevel=1)
+        return 4 * x
+
+    noisy = Mutant("noisy", warning, Text("吵", "noisy"))
+    exercise = Exercise(**{**_fields(FUNCTION), "mutants": (noisy,)})
+    assert examine(exercise, lambda x: 4 * x).mutant is noisy
+    assert capfd.readouterr() == ("", "")
+
+
+def _fields(exercise):
+    return {
+        name: getattr(exercise, name)
+        for name in exercise.__dataclass_fields__
+        if name != "parameter_names"
+    }
+
+
+def test_the_global_random_state_is_left_alone():
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    torch.manual_seed(5)
+    examine(MODULE, type("Copy", (nn.Module,), {}))
+    assert torch.equal(torch.rand(3), wanted)
+
+
+@pytest.mark.parametrize("answer", [None, 3, torch.zeros(2)])
+def test_an_answer_that_cannot_be_called_is_refused(answer):
+    with pytest.raises(ValueError, match="cannot be called"):
+        examine(FUNCTION, answer)
+
+
+QUESTION = choice(
+    "which",
+    Text("哪个", "Which"),
+    "b",
+    {"a": Text("甲错", "a is wrong"), "b": Text("乙对", "b is right"), "c": Text("丙错", "c too")},
+)
+
+
+def test_a_wrong_choice_is_explained_and_the_answer_not_shown():
+    shown = str(Report(examine(QUESTION, lambda: "a")))
+    assert "a is wrong" in shown
+    assert "b is right" not in shown
+    assert "'b'" not in shown
+
+
+def test_a_right_choice_says_why():
+    assert "b is right" in str(Report(examine(QUESTION, lambda: "b")))
+
+
+@pytest.mark.parametrize("letter", ["B", "z", None, 2])
+def test_another_letter_is_told_the_choices(letter):
+    verdict = examine(QUESTION, lambda: letter)
+    assert verdict.outcome is Outcome.WRONG
+    assert "'a', 'b', 'c'" in str(Report(verdict))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("id", "Not_kebab", "kebab-case"),
+        ("kind", "guess", "kind"),
+        ("difficulty", 6, "difficulty"),
+        ("points", 0, "points"),
+    ],
+)
+def test_an_exercise_that_breaks_a_rule_is_refused(field, value, words):
+    with pytest.raises(ValueError, match=words):
+        Exercise(**{**_fields(FUNCTION), field: value})
+
+
+def test_the_error_is_one_line_in_a_notebook():
+    lines = CheckFailed("double: wrong")._render_traceback_()
+    assert lines == ["CheckFailed: double: wrong"]

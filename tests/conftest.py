@@ -1,0 +1,15 @@
+"""What all tests share."""
+
+import os
+
+import pytest
+import torch
+
+# Two workers on two cores: one thread each, in this process and in the kernels that it starts.
+torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("no CUDA device on this machine")
