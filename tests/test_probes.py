@@ -1,0 +1,106 @@
+"""Probes: fair comparisons, and the accuracy by hand."""
+
+import pytest
+import torch
+from torch import nn
+
+from course_lib import probes
+from course_lib.probes import Contestant, balanced_accuracy
+
+
+def test_balanced_accuracy_by_hand():
+    labels = torch.tensor([[0, 0, 0, 1], [255, 255, 1, 0]])
+    predicted = torch.tensor([[0, 0, 1, 1], [0, 1, 0, 0]])
+    # class 0: 3 of 4 right; class 1: 1 of 2 right; 255 does not count
+    assert balanced_accuracy(predicted, labels) == pytest.approx(100 * (3 / 4 + 1 / 2) / 2)
+
+
+def test_guessing_one_class_is_chance_however_unequal_the_classes():
+    labels = torch.tensor([0] * 90 + [1] * 10)
+    assert balanced_accuracy(torch.zeros(100, dtype=torch.int64), labels) == 50.0
+
+
+def test_every_contestant_sees_the_same_scenes_and_starts_from_the_seed(monkeypatch):
+    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
+    twice = probes.compare("cue", {"a": Contestant(), "b": Contestant()}, seeds=[3], steps=4)
+    again = probes.compare("cue", {"b": Contestant()}, seeds=[3], steps=4)
+    a, b = twice.networks["a", 3].state_dict(), twice.networks["b", 3].state_dict()
+    alone = again.networks["b", 3].state_dict()
+    for name in a:
+        assert torch.equal(a[name], b[name]), name
+        assert torch.equal(b[name], alone[name]), name
+
+
+def test_seeds_differ_and_the_table_has_mean_std_and_parameters():
+    result = probes.compare("lane", {"a": Contestant()}, seeds=[0, 1], steps=3)
+    table = result.table()
+    assert list(table.columns) == ["parameters", "mean", "std", 0, 1]
+    assert table.loc["a", "parameters"] == 8_354
+    values = result.accuracy.loc["a"]
+    assert table.loc["a", "mean"] == pytest.approx(values.mean(), abs=0.051)
+    first = result.networks["a", 0].stem[0].weight
+    assert not torch.equal(first, result.networks["a", 1].stem[0].weight)
+
+
+def test_a_grader_gets_shortened_experiments(monkeypatch):
+    steps = []
+    monkeypatch.setattr(probes, "_train", lambda n, rule, seed, count, device: steps.append(count))
+    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
+    full = probes.compare("cue", {"a": Contestant()}, seeds=[0], steps=50)
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    short = probes.compare("cue", {"a": Contestant()}, seeds=[0], steps=50)
+    assert steps == [50, 2]
+    assert short.shortened
+    assert not full.shortened
+
+
+def test_above_in_every_seed():
+    import pandas as pd
+
+    accuracy = pd.DataFrame({0: [60.0, 50.0], 1: [70.0, 61.0]}, index=["a", "b"])
+    comparison = probes.Comparison(accuracy, {}, {})
+    assert not comparison.always_above("a", ["b"])
+    comparison.accuracy.loc["a", 0] = 61.5
+    assert comparison.always_above("a", ["b"])
+
+
+def test_the_global_random_state_is_left_alone():
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    torch.manual_seed(5)
+    probes.compare("cue", {"a": Contestant()}, seeds=[0], steps=2)
+    assert torch.equal(torch.rand(3), wanted)
+
+
+def test_predictions_are_classes_of_cells():
+    network = Contestant().build(0).eval()
+    images = torch.randn(70, 3, 64, 64)
+    predicted = probes.predict(network, images)
+    assert predicted.shape == (70, 16, 16)
+    assert torch.equal(predicted[65], network(images[65:66])[0].argmax(0))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"rule": "no"}, "cue, lane"),
+        ({"contestants": {}}, "nothing to compare"),
+        ({"seeds": []}, "nothing to compare"),
+        ({"steps": 1}, "steps=1"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, words):
+    given = {"rule": "cue", "contestants": {"a": Contestant()}, "seeds": [0], "steps": 4}
+    with pytest.raises(ValueError, match=words):
+        probes.compare(**{**given, **arguments})
+
+
+def test_accuracy_refuses_other_shapes_and_no_labels():
+    with pytest.raises(ValueError, match="differ in shape"):
+        balanced_accuracy(torch.zeros(3), torch.zeros(4))
+    with pytest.raises(ValueError, match="no cell has a label"):
+        balanced_accuracy(torch.zeros(3), torch.full((3,), 255))
+
+
+def test_seconds_are_positive():
+    assert probes.seconds(nn.Linear(3, 2), torch.randn(4, 3), backward=True) > 0
