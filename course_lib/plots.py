@@ -1,10 +1,12 @@
 """Every picture of the course. Text in a figure is English; the caption below it is bilingual."""
 
 import base64
+import functools
 import html
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ParamSpec
 
 import matplotlib as mpl
 import numpy as np
@@ -16,6 +18,7 @@ from course_lib.bilingual import Text
 from course_lib.bilingual import show as show_below
 from course_lib.data import scenes
 
+_P = ParamSpec("_P")
 _DPI = 90
 _STYLE: Mapping[str, object] = {
     "font.size": 9,
@@ -23,9 +26,7 @@ _STYLE: Mapping[str, object] = {
     "axes.spines.right": False,
     "axes.titlesize": 9,
     "axes.titleweight": "bold",
-    "figure.constrained_layout.use": True,
     "image.interpolation": "nearest",
-    "svg.hashsalt": "course",
 }
 # Told apart by lightness too (Okabe and Ito's palette for colour-blind readers).
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#8a8a8a"
@@ -71,10 +72,22 @@ def show(figure: Figure, alt: Text, caption: Text) -> None:
     show_below(_Picture(figure, alt, caption))
 
 
-def _figure(width: float, height: float, rows: int = 1, columns: int = 1, **options: object):
-    with mpl.rc_context(dict(_STYLE)):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        return figure, figure.subplots(rows, columns, squeeze=False, **options)
+def _styled(draw: Callable[_P, Figure]) -> Callable[_P, Figure]:
+    """Draw in the course's style, and leave the style of everybody else as it is."""
+
+    @functools.wraps(draw)
+    def drawn(*arguments: _P.args, **options: _P.kwargs) -> Figure:
+        with mpl.rc_context(dict(_STYLE)):
+            return draw(*arguments, **options)
+
+    return drawn
+
+
+def _figure(
+    width: float, height: float, rows: int = 1, columns: int = 1
+) -> tuple[Figure, np.ndarray]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
 
 
 @dataclass(frozen=True)
@@ -92,6 +105,7 @@ class Box:
     row: float = 0.0
 
 
+@_styled
 def flow(boxes: Mapping[str, Box], arrows: Sequence[tuple[str, str, str]]) -> Figure:
     """A data-flow diagram: boxes, and arrows that carry shapes.
 
@@ -135,17 +149,20 @@ def flow(boxes: Mapping[str, Box], arrows: Sequence[tuple[str, str, str]]) -> Fi
             FancyArrowPatch((x0, y0), (x1, y1), arrowstyle="-|>", mutation_scale=11, color="black")
         )
         axis.text(
-            (x0 + x1) / 2 + (0 if level else 0.04),
+            (x0 + x1) / 2,
             (y0 + y1) / 2 + (0.06 if level else 0),
             shape,
-            ha="center" if level else "left",
+            ha="center",
             va="bottom" if level else "center",
             fontsize=7.5,
             color="#333333",
+            # A label on a slanted arrow stays readable.
+            bbox=None if level else {"facecolor": "white", "edgecolor": "none", "pad": 1.5},
         )
     return figure
 
 
+@_styled
 def scene_answers(
     images: Tensor, labels: Tensor, predictions: Mapping[str, Tensor], classes: Sequence[str]
 ) -> Figure:
@@ -186,6 +203,7 @@ def scene_answers(
     return figure
 
 
+@_styled
 def accuracies(values: Mapping[str, Sequence[float]], chance: float, title: str) -> Figure:
     """One dot a seed and a bar at the mean, one row a network.
 
@@ -208,14 +226,16 @@ def accuracies(values: Mapping[str, Sequence[float]], chance: float, title: str)
     return figure
 
 
-def gate_bars(gates: Mapping[str, Tensor], title: str) -> Figure:
+@_styled
+def gate_bars(gates: Mapping[str, Tensor], colours: Sequence[str], title: str) -> Figure:
     """Gates of some groups of inputs, channel by channel.
 
     Args:
         gates: by name of the group, (B, C): mean and range over the group are drawn.
+        colours: one for each group.
         title: title of the figure.
     """
-    figure, axes = _figure(8.2, 2.5)
+    figure, axes = _figure(8.2, 2.6)
     axis = axes[0, 0]
     width = 0.8 / len(gates)
     for place, (name, values) in enumerate(gates.items()):
@@ -223,43 +243,39 @@ def gate_bars(gates: Mapping[str, Tensor], title: str) -> Figure:
         x = np.arange(numbers.shape[1]) + (place - (len(gates) - 1) / 2) * width
         mean = numbers.mean(0)
         spread = np.stack([mean - numbers.min(0), numbers.max(0) - mean])
-        colour = (BLUE, ORANGE, GREEN, GREY)[place % 4]
-        axis.bar(x, mean, width, color=colour, label=name)
+        axis.bar(x, mean, width, color=colours[place], label=name)
         axis.errorbar(x, mean, spread, fmt="none", ecolor="black", elinewidth=0.7)
     axis.set_ylim(0, 1)
     axis.set_xticks(range(numbers.shape[1]))
     axis.set_xlabel("channel")
     axis.set_ylabel("gate")
     axis.set_title(title)
-    axis.legend(ncols=len(gates), loc="upper center", bbox_to_anchor=(0.5, -0.22), frameon=False)
+    axis.legend(ncols=len(gates), loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False)
     return figure
 
 
-def channel_maps(
-    image: Tensor, before: Tensor, after: Tensor, channels: Sequence[int], gates: Tensor
-) -> Figure:
-    """Some channels before and after the gate, on one scale of colour.
+@_styled
+def channel_maps(image: Tensor, before: Tensor, gates: Tensor, channels: Sequence[int]) -> Figure:
+    """Some channels before and after their gate, on one scale of colour.
 
     Args:
         image: (3, H, W), the input.
         before: (C, h, w).
-        after: (C, h, w).
-        channels: which channels to draw.
         gates: (C,).
+        channels: which channels to draw.
     """
-    figure, axes = _figure(1.7 * (len(channels) + 1), 3.6, 2, len(channels) + 1)
+    figure, axes = _figure(1.7 * (len(channels) + 1), 3.7, 2, len(channels) + 1)
     axes[0, 0].imshow(image.clamp(0, 1).permute(1, 2, 0).numpy())
     axes[0, 0].set_title("scene")
     axes[1, 0].axis("off")
     limit = max(before[list(channels)].abs().max().item(), 1e-6)
     for column, channel in enumerate(channels, 1):
-        for row, (maps, word) in enumerate([(before, "before"), (after, "after")]):
+        gate = gates[channel].item()
+        for row, (factor, title) in enumerate([(1.0, f"channel {channel}"), (gate, "")]):
             drawn = axes[row, column].imshow(
-                maps[channel].numpy(), cmap="PuOr", vmin=-limit, vmax=limit
+                factor * before[channel].numpy(), cmap="PuOr", vmin=-limit, vmax=limit
             )
-            axes[row, column].set_title(
-                f"channel {channel}, {word}" + (f" × {gates[channel]:.2f}" if row else "")
-            )
+            axes[row, column].set_title(title or f"× {gate:.2f}")
     for axis in axes.flat:
         axis.set_xticks([])
         axis.set_yticks([])
@@ -267,24 +283,25 @@ def channel_maps(
     return figure
 
 
+@_styled
 def curves(
-    x: Sequence[float], lines: Mapping[str, Sequence[float]], labels: tuple[str, str], title: str
+    lines: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    labels: tuple[str, str],
+    title: str,
 ) -> Figure:
-    """Lines over a common, logarithmic axis.
+    """Lines over logarithmic axes.
 
     Args:
-        x: positions.
-        lines: by name; heights at the positions.
+        lines: by name; positions and heights.
         labels: of the two axes.
         title: title of the figure.
     """
     figure, axes = _figure(5.6, 2.8)
     axis = axes[0, 0]
-    marks = "osD^"
-    for place, (name, heights) in enumerate(lines.items()):
+    for place, (name, (x, heights)) in enumerate(lines.items()):
         colour = (BLUE, ORANGE, GREEN, GREY)[place % 4]
-        axis.plot(x, heights, marker=marks[place % 4], color=colour, label=name)
-    axis.set_xscale("log", base=2)
+        axis.plot(x, heights, marker="osD^"[place % 4], color=colour, label=name)
+    axis.set_xscale("log")
     axis.set_yscale("log")
     axis.set_xlabel(labels[0])
     axis.set_ylabel(labels[1])

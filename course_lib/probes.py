@@ -117,9 +117,7 @@ def compare(
         test = scenes.make(rule, 64 if shortened() else 384, _TEST_SEED + seed)
         for name, network in built.items():
             networks[name, seed] = network.eval()
-            accuracy.loc[name, seed] = balanced_accuracy(
-                predict(network, test.images), test.labels
-            )
+            accuracy.loc[name, seed] = balanced_accuracy(predict(network, test.images), test.labels)
     parameters = {
         name: sum(p.numel() for p in networks[name, seeds[0]].parameters()) for name in contestants
     }
@@ -135,8 +133,7 @@ def _train(
 ) -> None:
     # Fused: one update a step instead of one a parameter.
     optimisers = [
-        torch.optim.AdamW(n.parameters(), lr=3e-3, weight_decay=1e-4, fused=True)
-        for n in networks
+        torch.optim.AdamW(n.parameters(), lr=3e-3, weight_decay=1e-4, fused=True) for n in networks
     ]
     schedules = [
         torch.optim.lr_scheduler.OneCycleLR(o, 3e-3, total_steps=steps, pct_start=0.15)

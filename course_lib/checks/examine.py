@@ -84,7 +84,7 @@ def examine(exercise: Exercise, answer: Callable[..., Any], seed: int = 0) -> Ve
             f"{exercise.id}: the answer is {answer!r}, which cannot be called; "
             "hand the function or the class itself to check"
         )
-    drawn = [_draw(exercise, case, seed + 7919 * place) for place, case in enumerate(exercise.cases)]
+    drawn = [_draw(exercise, c, seed + 7919 * place) for place, c in enumerate(exercise.cases)]
     try:
         with guarded(exercise.reference, exercise.seconds) as watched:
             seen = [d.observe(answer) for d in drawn]

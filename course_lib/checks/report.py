@@ -1,4 +1,4 @@
-"""The verdict as a learner reads it: HTML in a notebook, plain text elsewhere, in both languages."""
+"""The verdict as a learner reads it, in both languages: HTML in a notebook, else plain text."""
 
 import html
 
@@ -21,10 +21,12 @@ _COLOURS = {
     Outcome.REFERENCE: "#8a6d00",
     Outcome.ENDLESS: "#d13438",
 }
+_EXPECTED, _GOT = Text("期望", "expected"), Text("得到", "got")
+_PRINTED = Text("你的代码输出了", "your code printed")
 _PRINTED_LIMIT = 2000
 
 
-class CheckFailed(AssertionError):
+class CheckFailed(AssertionError):  # noqa: N818  (learners read the name)
     """Raised by a check that did not pass, so that nbgrader gives no points."""
 
     def _render_traceback_(self) -> list[str]:
@@ -50,7 +52,8 @@ def explanation(verdict: Verdict) -> Text | None:
         case Outcome.REFERENCE:
             return Text(
                 "你的答案里运行了课程自带的实现。这一题请自己写。",
-                "The course's own implementation ran inside your answer. This one is yours to write.",
+                "The course's own implementation ran inside your answer. "
+                "This one is yours to write.",
             )
         case Outcome.ENDLESS:
             seconds = f"{verdict.exercise.seconds:g}"
@@ -103,11 +106,11 @@ class Report:
             lines.append(f"  [{mark}] {text}" + (f" · {call}" if what else ""))
             if what:
                 lines.append(f"      {what}")
-                lines.append(f"      期望 / expected: {expected}")
-                lines.append(f"      得到 / got:      {got}")
+                lines.append(f"      {_EXPECTED}: {expected}")
+                lines.append(f"      {_GOT}:      {got}")
         printed = self._printed()
         if printed:
-            lines.append("  你的代码输出了 / your code printed:")
+            lines.append(f"  {_PRINTED}:")
             lines += [f"  | {line}" for line in printed.splitlines()]
         return "\n".join(lines)
 
@@ -138,8 +141,8 @@ class Report:
                 if what:
                     detail = (
                         f"{what.html()}<br>"
-                        f"{Text('期望', 'expected').html()} <code>{html.escape(expected)}</code><br>"
-                        f"{Text('得到', 'got').html()} <code>{html.escape(got)}</code>"
+                        f"{_EXPECTED.html()} <code>{html.escape(expected)}</code><br>"
+                        f"{_GOT.html()} <code>{html.escape(got)}</code>"
                     )
                 shown_call = f"<br><code>{html.escape(call)}</code>" if what and call else ""
                 parts.append(
@@ -150,9 +153,9 @@ class Report:
             parts.append("</table>")
         printed = self._printed()
         if printed:
-            label = Text("你的代码输出了", "your code printed").html()
             parts.append(
-                f"<details><summary>{label}</summary><pre>{html.escape(printed)}</pre></details>"
+                f"<details><summary>{_PRINTED.html()}</summary>"
+                f"<pre>{html.escape(printed)}</pre></details>"
             )
         parts.append("</div>")
         return "".join(parts)

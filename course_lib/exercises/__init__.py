@@ -114,4 +114,3 @@ def answer_or_reference(exercise_id: str) -> Callable[..., Any]:
         )
     )
     return exercise.reference
-

@@ -145,8 +145,8 @@ SQUEEZE_EXCITE = Exercise(
         Mutant(
             "softmax-for-sigmoid",
             _gated(
-                lambda x, w1, b1, w2, b2: (
-                    (F.relu(x.mean((2, 3)) @ w1.T + b1) @ w2.T + b2).softmax(1)
+                lambda x, w1, b1, w2, b2: (F.relu(x.mean((2, 3)) @ w1.T + b1) @ w2.T + b2).softmax(
+                    1
                 )
             ),
             Text(
@@ -158,9 +158,7 @@ SQUEEZE_EXCITE = Exercise(
         Mutant(
             "no-biases",
             _gated(lambda x, w1, b1, w2, b2: torch.sigmoid(F.relu(x.mean((2, 3)) @ w1.T) @ w2.T)),
-            Text(
-                "b1 与 b2 没有用上。", "b1 and b2 are not used."
-            ),
+            Text("b1 与 b2 没有用上。", "b1 and b2 are not used."),
         ),
         Mutant(
             "no-gradient",
@@ -191,7 +189,7 @@ SQUEEZE_EXCITE = Exercise(
         Mutant(
             "gate-alone",
             _gate_alone,
-            Text("返回的是门本身，还没有乘到 x 上。", "This returns the gate; x is not scaled yet."),
+            Text("返回的是门，还没有乘到 x 上。", "This returns the gate; x is not scaled."),
         ),
         Mutant(
             "in-place",
@@ -312,8 +310,9 @@ _MODULE_CASES = (
     _module_case(Text("参数取随机值，高与宽不等", "random parameters, height and width differ")),
     Case(Text("缺省的缩减比", "the default reduction"), _default_reduction),
     Case(Text("只有一张图的一批", "a batch of one"), _batch_of_one),
-    _module_case(Text("训练模式，双精度", "train mode, double precision"), dtype=torch.float64,
-                 training=True),
+    _module_case(
+        Text("训练模式，双精度", "train mode, double precision"), dtype=torch.float64, training=True
+    ),
 )
 
 
@@ -343,8 +342,8 @@ def _module_mutants(convolution: bool) -> tuple[Mutant, ...]:
             "sum-for-mean",
             mutant(squeeze=staticmethod(lambda x: x.sum((2, 3), keepdim=True))),
             Text(
-                "压缩用了求和，门会随图的大小改变。", "The squeeze is a sum; the gate changes with "
-                "the size of the map.",
+                "压缩用了求和，门会随图的大小改变。",
+                "The squeeze is a sum; the gate changes with the size of the map.",
             ),
         ),
         Mutant(
@@ -569,8 +568,9 @@ SE_BUG_BOTTLENECK = Exercise(
         Mutant(
             "no-reduction",
             _bottleneck_mutant(
-                lambda channels, reduction: channels // reduction if channels >= reduction
-                else channels
+                lambda channels, reduction: (
+                    channels // reduction if channels >= reduction else channels
+                )
             ),
             Text(
                 "通道少时完全不缩减了。最小的瓶颈更窄。",
@@ -828,8 +828,9 @@ SE_PARAMETERS = Exercise(
     mutants=(
         Mutant(
             "one-layer",
-            lambda channels, reduction, bias: channels * (channels // reduction)
-            + ((channels // reduction) if bias else 0),
+            lambda channels, reduction, bias: (
+                channels * (channels // reduction) + ((channels // reduction) if bias else 0)
+            ),
             Text("只数了第一层，还有第二层。", "This counts the first layer; there is a second."),
         ),
         Mutant(

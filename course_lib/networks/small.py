@@ -36,8 +36,8 @@ class SmallBlock(nn.Module):
 class SmallNetwork(nn.Module):
     """Two strided convolutions, residual blocks, a decision per cell.
 
-    A decision sees 23×23 pixels with two blocks: 7×7 through the stem, whose stride is 4, and 8 more
-    in each direction for the 3×3 convolution of every block.
+    A decision sees 23×23 pixels with two blocks: 7×7 through the stem, whose stride is 4, and 8
+    more in each direction for the 3×3 convolution of every block.
 
     Args:
         mechanism: makes the module of each block's slot; ``lambda channels: nn.Identity()`` is the

@@ -14,7 +14,7 @@ from course_lib.authoring.build import Course, build, execute, stale
 from course_lib.authoring.source import read
 
 LESSON = "07_tiny"
-TEXT = '''# 07 小课 · A small lesson
+TEXT = """# 07 小课 · A small lesson
 
 <div lang="zh">
 
@@ -56,7 +56,7 @@ check("se-parameters", se_parameters)
 check("se-parameters", se_parameters, hidden=True)
 ### END HIDDEN TESTS
 ```
-'''
+"""
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_a_fresh_build_is_not_stale(course):
 
 def test_the_release_has_no_answer_no_hidden_test_no_output_and_stands_alone(course):
     text = course.release(LESSON).read_text(encoding="utf-8")
-    for secret in ("a_secret_name", "hidden", "HIDDEN", "BEGIN SOLUTION", "a printed line\\n\""):
+    for secret in ("a_secret_name", "hidden", "HIDDEN", "BEGIN SOLUTION", 'a printed line\\n"'):
         assert secret not in text
     assert "raise NotImplementedError()" in text
     assert [p.name for p in course.notebooks.rglob("*") if p.is_file()] == [f"{LESSON}.ipynb"]

@@ -1,0 +1,97 @@
+"""Pictures: alternative text and a caption always, byte-stable, and the numbers that they draw."""
+
+import pytest
+import torch
+
+from course_lib import plots
+from course_lib.bilingual import Text
+from course_lib.data import scenes
+
+ALT, CAPTION = Text("替代 <文字>", 'alternative "text"'), Text("说明", "a caption")
+
+
+def _figure():
+    return plots.accuracies({"a": [50.0, 60.0], "b": [90.0]}, chance=50, title="t")
+
+
+def test_a_picture_carries_its_texts_in_html_and_in_plain_text(capsys):
+    plots.show(_figure(), ALT, CAPTION)
+    assert "替代 <文字>" in capsys.readouterr().out
+    page = plots._Picture(_figure(), ALT, CAPTION)._repr_html_()
+    assert 'alt="替代 &lt;文字&gt; / alternative &quot;text&quot;"' in page
+    assert '<span lang="en">a caption</span>' in page
+    assert page.count("<img") == 1
+
+
+def test_the_same_figure_gives_the_same_bytes():
+    first, second = (plots._Picture(_figure(), ALT, CAPTION)._repr_html_() for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize("text", [Text("", "x"), Text("文", " ")])
+def test_a_picture_without_texts_is_refused(text):
+    with pytest.raises(ValueError, match="alternative text"):
+        plots.show(_figure(), text, CAPTION)
+    with pytest.raises(ValueError, match="alternative text"):
+        plots.show(_figure(), ALT, text)
+
+
+def test_accuracies_draw_every_seed_and_the_mean():
+    axis = _figure().axes[0]
+    assert [t.get_text() for t in axis.get_yticklabels()] == ["a", "b"]
+    dots = [line for line in axis.lines if line.get_marker() == "o"]
+    assert list(dots[0].get_xdata()) == [50.0, 60.0]
+    assert [line.get_xdata()[0] for line in axis.lines if line.get_color() == plots.ORANGE] == [
+        55.0,
+        90.0,
+    ]
+
+
+def test_scene_answers_mark_every_labelled_glyph_as_right_or_wrong():
+    drawn = scenes.make("cue", 2, seed=1)
+    predicted = drawn.labels.clone()
+    predicted[0][drawn.labels[0] == 1] = 0  # 16 mistakes in the first scene, none in the second
+    figure = plots.scene_answers(drawn.images, drawn.labels, {"net": predicted}, ["no", "yes"])
+    first, second = (axis for axis in figure.axes if axis.get_title() == "net")
+    assert sum(line.get_marker() == "x" for line in first.lines) == 16
+    assert sum(line.get_marker() == "o" for line in first.lines) == 16
+    assert sum(line.get_marker() == "x" for line in second.lines) == 0
+
+
+def test_channel_maps_show_the_map_times_its_gate_on_one_scale():
+    before, gates = torch.randn(5, 6, 9), torch.rand(5)
+    figure = plots.channel_maps(torch.rand(3, 24, 36), before, gates, [4, 1])
+    images = {axis.get_title(): axis.images[0] for axis in figure.axes if axis.images}
+    drawn = torch.tensor(images[f"× {gates[4]:.2f}"].get_array())
+    assert torch.allclose(drawn, gates[4] * before[4])
+    limits = {images[name].get_clim() for name in images if name != "scene"}
+    assert len(limits) == 1
+
+
+def test_gate_bars_draw_the_mean_of_every_group():
+    gates = {"one": torch.rand(4, 3), "two": torch.rand(5, 3)}
+    axis = plots.gate_bars(gates, ["red", "blue"], "t").axes[0]
+    heights = [bar.get_height() for bar in axis.patches]
+    expected = torch.cat([gates["one"].mean(0), gates["two"].mean(0)]).tolist()
+    assert heights == pytest.approx(expected)
+
+
+def test_a_flow_needs_the_boxes_of_its_arrows():
+    boxes = {"x": plots.Box("X", 0), "y": plots.Box("Y", 1)}
+    words = [text.get_text() for text in plots.flow(boxes, [("x", "y", "(B, C)")]).axes[0].texts]
+    assert words == ["X", "Y", "(B, C)"]
+    with pytest.raises(ValueError, match="no box is called 'z'"):
+        plots.flow(boxes, [("x", "z", "")])
+
+
+def test_curves_keep_their_points():
+    axis = plots.curves({"a": ([1, 10], [2, 3])}, ("x", "y"), "t").axes[0]
+    assert [list(line.get_ydata()) for line in axis.lines] == [[2, 3]]
+
+
+def test_the_style_of_others_is_left_alone():
+    import matplotlib as mpl
+
+    before = dict(mpl.rcParams)
+    _figure()
+    assert dict(mpl.rcParams) == before
