@@ -13,7 +13,6 @@ from course_lib.checks import (
     Outcome,
     Report,
     examine,
-    explanation,
     headline,
 )
 
@@ -92,9 +91,8 @@ def check(exercise_id: str, answer: Callable[..., Any], *, hidden: bool = False)
         _accepted[exercise_id] = answer
         return
     _accepted.pop(exercise_id, None)
-    note = explanation(verdict) if verdict.mutant else None
-    # From None: the learner's own traceback is not this one.
-    raise CheckFailed(f"{exercise_id}: {headline(verdict)}" + (f" · {note}" if note else ""))
+    # Short: the report above explains, and the language button cannot hide half of an error.
+    raise CheckFailed(f"{exercise_id}: {headline(verdict)}")
 
 
 def answer_or_reference(exercise_id: str) -> Callable[..., Any]:

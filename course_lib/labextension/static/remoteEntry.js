@@ -32,8 +32,8 @@
     }
   };
 
-  // Hiding half of the text moves the rest. The cell at the upper edge of each notebook in view stays
-  // there, at the same fraction of its height.
+  // Hiding half of the text moves the rest. The cell at the upper edge of each notebook in view
+  // stays there, at the same fraction of its height.
   const keepPlace = change => {
     const places = [...document.querySelectorAll('.jp-WindowedPanel-outer')].flatMap(scroller => {
       const edge = scroller.getBoundingClientRect().top;
