@@ -163,16 +163,13 @@ def flow(boxes: Mapping[str, Box], arrows: Sequence[tuple[str, str, str]]) -> Fi
 
 
 @_styled
-def scene_answers(
-    images: Tensor, labels: Tensor, predictions: Mapping[str, Tensor], classes: Sequence[str]
-) -> Figure:
+def scene_answers(images: Tensor, labels: Tensor, predictions: Mapping[str, Tensor]) -> Figure:
     """Scenes, and which labelled glyphs each network got right.
 
     Args:
         images: (B, 3, 64, 64).
         labels: (B, 16, 16), 255 where there is no label.
         predictions: by name of the network, (B, 16, 16).
-        classes: names of the classes, for the legend.
     """
     count = len(images)
     figure, axes = _figure(2.6 * (1 + len(predictions)), 2.75 * count, count, 1 + len(predictions))
@@ -199,7 +196,7 @@ def scene_answers(
                     markeredgewidth=1.6,
                     fillstyle="none",
                 )
-    figure.suptitle(f"o right   x wrong   (classes: {', '.join(classes)})", fontsize=9)
+    figure.suptitle("o right   x wrong", fontsize=9)
     return figure
 
 

@@ -70,6 +70,10 @@ class Comparison:
         table.insert(0, "parameters", pd.Series(self.parameters))
         return table
 
+    def by_network(self) -> dict[str, list[float]]:
+        """The accuracies of every network, one number a seed."""
+        return {name: list(row) for name, row in self.accuracy.iterrows()}
+
     def always_above(self, name: str, others: Sequence[str]) -> bool:
         """Whether a network beats all the others in every seed (true where it was shortened)."""
         least = self.accuracy.loc[name].min()

@@ -51,7 +51,7 @@ def test_scene_answers_mark_every_labelled_glyph_as_right_or_wrong():
     drawn = scenes.make("cue", 2, seed=1)
     predicted = drawn.labels.clone()
     predicted[0][drawn.labels[0] == 1] = 0  # 16 mistakes in the first scene, none in the second
-    figure = plots.scene_answers(drawn.images, drawn.labels, {"net": predicted}, ["no", "yes"])
+    figure = plots.scene_answers(drawn.images, drawn.labels, {"net": predicted})
     first, second = (axis for axis in figure.axes if axis.get_title() == "net")
     assert sum(line.get_marker() == "x" for line in first.lines) == 16
     assert sum(line.get_marker() == "o" for line in first.lines) == 16
