@@ -9,13 +9,42 @@ import inspect
 
 from torch import nn
 
+from course_lib.attention.cbam import CBAM, ChannelGate, SpatialGate
+from course_lib.attention.channel import ChannelAttention
+from course_lib.attention.efficient_channel import EfficientChannelAttention
+from course_lib.attention.nonlocal_attention import NonLocal
+from course_lib.attention.position import PositionAttention
+from course_lib.attention.simam import SimAM
+from course_lib.attention.spatial_group import SpatialGroupEnhance
 from course_lib.attention.squeeze_excitation import SqueezeExcitation
 
 _MECHANISMS: dict[str, type[nn.Module]] = {
+    "simam": SimAM,
+    "sge": SpatialGroupEnhance,
+    "nonlocal": NonLocal,
+    "cam": ChannelAttention,
+    "pam": PositionAttention,
+    "cbam_spatial": SpatialGate,
+    "cbam_channel": ChannelGate,
+    "cbam": CBAM,
+    "eca": EfficientChannelAttention,
     "se": SqueezeExcitation,
 }
 
-__all__ = ["SqueezeExcitation", "create", "names"]
+__all__ = [
+    "CBAM",
+    "ChannelAttention",
+    "ChannelGate",
+    "EfficientChannelAttention",
+    "NonLocal",
+    "PositionAttention",
+    "SimAM",
+    "SpatialGate",
+    "SpatialGroupEnhance",
+    "SqueezeExcitation",
+    "create",
+    "names",
+]
 
 
 def names() -> list[str]:
