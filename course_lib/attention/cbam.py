@@ -23,7 +23,7 @@ https://github.com/Jongchan/attention-module (MODELS/cbam.py).
 
 Paper and code disagree: the released code has biases in the MLP, a BatchNorm (momentum 0.01) after
 the spatial convolution and feeds it [max, mean], where the paper writes none of the first two and
-[mean; max]. The defaults are the code's; ``bias=False``, ``norm=False`` and ``mean_first=True`` give
+[mean; max]. The defaults are the code's; ``bias=False``, ``norm=False``, ``mean_first=True`` give
 the paper's. Swapping the two planes loads a checkpoint without complaint and computes nonsense. The
 authors' ResNet, not this module, sets the weight of that BatchNorm to 0, so that the spatial gate
 starts at 1/2. With fewer channels than the reduction the released MLP is silently a constant;
@@ -73,7 +73,7 @@ class ChannelGate(nn.Module):
         dtype: dtype of the parameters.
 
     Raises:
-        ValueError: if a number is not positive, the bottleneck would be empty, or a pool is unknown.
+        ValueError: if a number is not positive, the bottleneck would be empty, or a pool unknown.
     """
 
     def __init__(

@@ -2,7 +2,8 @@ r"""Non-local block, and SAGAN's self-attention: every position looks at all oth
 
 .. math::
     S = \mathrm{softmax}(s\, \theta^\top \phi), \qquad
-    Y = X + \mathrm{BN}(W_o\, g\, S^\top + b_o) \quad\text{or}\quad Y = X + \gamma (W_o\, g\, S^\top)
+    Y = X + \mathrm{BN}(W_o\, g\, S^\top + b_o) \quad\text{or}\quad
+    Y = X + \gamma (W_o\, g\, S^\top)
 
 =========================  =====================  =============================================
 symbol                     shape                  meaning
@@ -20,18 +21,20 @@ Position attention (PAM) is this without pooling, without scaling, with values o
 place of the output layer. The map S is never held; ``explain`` makes it.
 
 Sources: X. Wang, R. Girshick, A. Gupta, K. He, *Non-local Neural Networks*, CVPR 2018,
-https://arxiv.org/abs/1711.07971; authors' code: https://github.com/facebookresearch/video-nonlocal-net
-(lib/models/nonlocal_helper.py, Caffe2). H. Zhang, I. Goodfellow, D. Metaxas, A. Odena,
-*Self-Attention Generative Adversarial Networks*, ICML 2019, https://arxiv.org/abs/1805.08318; authors'
-code: https://github.com/brain-research/self-attention-gan (non_local.py).
+https://arxiv.org/abs/1711.07971; authors' code (Caffe2):
+https://github.com/facebookresearch/video-nonlocal-net (lib/models/nonlocal_helper.py). H. Zhang,
+I. Goodfellow, D. Metaxas, A. Odena, *Self-Attention Generative Adversarial Networks*, ICML 2019,
+https://arxiv.org/abs/1805.08318; authors' code:
+https://github.com/brain-research/self-attention-gan (non_local.py).
 
 Paper and code disagree: the non-local paper's embedded Gaussian has no factor s, the released code
 divides by the root of the width; pooling is the paper's optional trick and the code's default.
 SAGAN's paper takes values of C / 8, its code C / 2, max-pools keys and values, and normalises the
 weights spectrally, which is the trainer's business (``torch.nn.utils.parametrizations``); here
 ``NonLocal(channels, 8, value_reduction=2, scaled=False, norm=False, bias=False)`` gives its map.
-The key bias has no effect (a constant along the softmax), nor has the output bias before BN in
-training; both are kept because released checkpoints hold them. A side of one pixel is not pooled.
+The key bias has no effect (a constant along the softmax), nor, in training, have the biases of the
+values and of the output: rows that sum to one turn both into a constant per channel, which BN
+removes. They are kept because released checkpoints hold them. A side of one pixel is not pooled.
 """
 
 from collections.abc import Sequence

@@ -30,7 +30,6 @@ becomes sigmoid(1/2); here the statistics are of float32.
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from course_lib.attention._arguments import require_positive
 from course_lib.attention._functional import walks_by_image
@@ -70,7 +69,9 @@ class SimAM(nn.Module):
         """The factor of every number: (B, C, H, W) -> (B, C, H, W), in [0.6225, 1)."""
         positions = x.shape[2] * x.shape[3]
         share = (positions - 1) / positions if self.unbiased else 1.0
-        standard = F.group_norm(x, x.shape[1], eps=self.e_lambda * share or 1.0)
+        # Not F.group_norm, which refuses one position of one image; there `standard` is 0.
+        epsilon = self.e_lambda * share or 1.0
+        standard = torch.group_norm(x, x.shape[1], None, None, epsilon)
         if torch.is_grad_enabled():
             return (standard.square() * (share / 4) + 0.5).sigmoid()
         return standard.square_().mul_(share / 4).add_(0.5).sigmoid_()

@@ -76,11 +76,12 @@ class SpatialGroupEnhance(nn.Module):
 
     def gate(self, x: Tensor) -> Tensor:
         """The factor of every group and position: (B, C, H, W) -> (B, G, H, W), in (0, 1)."""
-        batch, _, height, width = x.shape
+        batch, channels, height, width = x.shape
         positions = height * width
         with without_autocast(x):
             # (B G, m, N): one matrix per group, so that the inner products are one bmm.
-            wide = at_least_float32(x).reshape(batch * self.groups, -1, positions)
+            shape = (batch * self.groups, channels // self.groups, positions)
+            wide = at_least_float32(x).reshape(shape)
             mean = wide.mean(2, keepdim=True)
             likeness = torch.bmm(mean.transpose(1, 2), wide).reshape(batch, self.groups, positions)
             centred = likeness - likeness.mean(2, keepdim=True)
@@ -94,13 +95,17 @@ class SpatialGroupEnhance(nn.Module):
             return self._scale(x, self.gate(x)).flatten(1, 2)
         out = torch.empty_like(x)
         for image, result in zip(x.split(1), out.split(1), strict=True):
-            grouped = result.unflatten(1, (self.groups, -1))
+            grouped = result.unflatten(1, (self.groups, x.shape[1] // self.groups))
             gate = self.gate(image).unsqueeze(2).to(x.dtype)
-            torch.mul(image.unflatten(1, (self.groups, -1)), gate, out=grouped)
+            torch.mul(
+                image.unflatten(1, (self.groups, x.shape[1] // self.groups)), gate, out=grouped
+            )
         return out
 
     def _scale(self, x: Tensor, gate: Tensor) -> Tensor:
-        return x.unflatten(1, (self.groups, -1)) * gate.unsqueeze(2).to(x.dtype)
+        return x.unflatten(1, (self.groups, x.shape[1] // self.groups)) * gate.unsqueeze(2).to(
+            x.dtype
+        )
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
         """What the module computed on the way: ``{"gate": (B, G, H, W)}``."""

@@ -62,7 +62,9 @@ class Mutant:
         """The truth function with the edit made."""
         source = textwrap.dedent(inspect.getsource(truth))
         if source.count(self.old) != 1:
-            raise AssertionError(f"{self.label}: {self.old!r} occurs {source.count(self.old)} times")
+            raise AssertionError(
+                f"{self.label}: {self.old!r} occurs {source.count(self.old)} times"
+            )
         scope = dict(inspect.getmodule(truth).__dict__)
         exec(compile(source.replace(self.old, self.new), f"<mutant {self.label}>", "exec"), scope)
         return scope[truth.__name__]
@@ -110,9 +112,7 @@ class Case:
     tiny_options: Options | None = None
     half_tolerance: float = 0.02
 
-    def make(
-        self, name: str, channels: int, height: int, width: int, **options: Any
-    ) -> nn.Module:
+    def make(self, name: str, channels: int, height: int, width: int, **options: Any) -> nn.Module:
         """The module, built for this size where it needs one."""
         return create(name, channels, **(self.sized(height, width) | options))
 

@@ -87,7 +87,13 @@ def test_the_reduction_must_be_positive(name, reduction):
 def test_dtype_and_device_at_construction(name):
     case = CASES[name]
     module = case.make(
-        name, max(case.channels), HEIGHT, WIDTH, device="meta", dtype=torch.bfloat16, **case.forms[0]
+        name,
+        max(case.channels),
+        HEIGHT,
+        WIDTH,
+        device="meta",
+        dtype=torch.bfloat16,
+        **case.forms[0],
     )
     for tensor in module.state_dict().values():
         assert tensor.device.type == "meta"
@@ -261,7 +267,9 @@ def test_half_precision(name, form, dtype):
     y, truth = small(x), module(x.float())
     assert y.dtype == dtype
     coarse = 8 if dtype == torch.bfloat16 else 1
-    assert (y.float() - truth).abs().max() <= coarse * CASES[name].half_tolerance * truth.abs().max()
+    assert (y.float() - truth).abs().max() <= coarse * CASES[
+        name
+    ].half_tolerance * truth.abs().max()
     with torch.no_grad():
         assert distance(small(x), y) < coarse * 2e-3
     for found in small.explain(x).values():

@@ -67,10 +67,16 @@ def test_without_gradients_large_maps_give_the_same(name, form, channels):
     x = feature_map(3, channels, height, width, seed=7)
     with_gradients = module(x)
     with torch.no_grad():
-        for given in (x, x.to(memory_format=torch.channels_last), x.transpose(2, 3).contiguous().mT):
+        for given in (
+            x,
+            x.to(memory_format=torch.channels_last),
+            x.transpose(2, 3).contiguous().mT,
+        ):
             assert distance(module(given), with_gradients) < TOLERANCE
     if name not in ("rga", "pam", "nonlocal"):  # a truth that holds an N x N map is slow here
-        assert distance(with_gradients, case.truth(state(module), x, False, **form)["y"]) < TOLERANCE
+        assert (
+            distance(with_gradients, case.truth(state(module), x, False, **form)["y"]) < TOLERANCE
+        )
 
 
 def test_every_mechanism_has_a_case():

@@ -235,9 +235,7 @@ def sge(p: State, x: Tensor, train: bool, groups: int = 64, initial_bias: float 
     return {"y": y.reshape(x.shape), "gate": gate}
 
 
-def simam(
-    p: State, x: Tensor, train: bool, e_lambda: float = 1e-4, unbiased: bool = True
-) -> Maps:
+def simam(p: State, x: Tensor, train: bool, e_lambda: float = 1e-4, unbiased: bool = True) -> Maps:
     n = x.shape[2] * x.shape[3]
     squared = (x - x.sum((2, 3), keepdim=True) / n) ** 2
     variance = squared.sum((2, 3), keepdim=True) / (max(1, n - 1) if unbiased else n)
@@ -273,7 +271,12 @@ def nonlocal_layout(
     **_: Any,
 ) -> list[tuple[int, ...]]:
     d, e = c // reduction, c // (value_reduction or reduction)
-    layers = [((d, c, 1, 1), (d,)), ((d, c, 1, 1), (d,)), ((e, c, 1, 1), (e,)), ((c, e, 1, 1), (c,))]
+    layers = [
+        ((d, c, 1, 1), (d,)),
+        ((d, c, 1, 1), (d,)),
+        ((e, c, 1, 1), (e,)),
+        ((c, e, 1, 1), (c,)),
+    ]
     found = [] if norm else [(1,)]
     for weight, offset in layers:
         found += [weight, offset] if bias else [weight]
@@ -337,9 +340,7 @@ CASES: dict[str, Case] = {
     "eca": Case(
         truth=eca,
         forms=({}, {"kernel_size": 5}, {"kernel_size": None}),
-        parameters=lambda c, kernel_size=3: (
-            kernel_size or int((math.log2(c) + 1) / 2) // 2 * 2 + 1
-        ),
+        parameters=lambda c, kernel_size=3: kernel_size or int((math.log2(c) + 1) / 2) // 2 * 2 + 1,
         macs=lambda c, h, w, kernel_size=3: (
             c * (kernel_size or int((math.log2(c) + 1) / 2) // 2 * 2 + 1)
         ),
@@ -447,7 +448,7 @@ CASES: dict[str, Case] = {
         macs=nonlocal_macs,
         layout=nonlocal_layout,
         holds=behaviours("flip transpose identity batch"),
-        dead=frozenset({"phi.bias", "out.bias"}),
+        dead=frozenset({"phi.bias", "g.bias", "out.bias"}),
         mutants=mutants.NONLOCAL,
         trains_on_one_pixel=False,
         tiny=4,
