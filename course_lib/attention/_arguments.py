@@ -1,7 +1,5 @@
 """What every mechanism refuses at construction, said in one line, and the accumulation dtype."""
 
-from contextlib import AbstractContextManager, nullcontext
-
 import torch
 from torch import Tensor
 
@@ -57,10 +55,3 @@ def bottleneck(channels: int, reduction: int) -> int:
 def at_least_float32(x: Tensor) -> Tensor:
     """``x`` itself, or in float32 where its dtype is too narrow for statistics and energies."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
-
-
-def without_autocast(device: torch.device) -> AbstractContextManager:
-    """A context in which autocast does not narrow the dtype of products on this device."""
-    if torch.amp.is_autocast_available(device.type):
-        return torch.autocast(device.type, enabled=False)
-    return nullcontext()  # such as the meta device

@@ -88,10 +88,10 @@ class ClassSpecificResidualAttention(nn.Module):
         return (scores.mean(2) + self.attention_weight * attended).to(x.dtype)
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
-        """``pixel_scores`` and ``attention``, both (B, K, H, W)."""
+        """``pixel_scores`` and ``pixel_weights``, both (B, K, H, W)."""
         scores = self.scores(x)
         shape = (*scores.shape[:2], *x.shape[2:])
         return {
             "pixel_scores": scores.reshape(shape),
-            "attention": self.attention(scores).reshape(shape),
+            "pixel_weights": self.attention(scores).reshape(shape),
         }

@@ -110,9 +110,9 @@ class GlobalContext(nn.Module):
         return x * gate if self.add is None else torch.addcmul(self.add(context), x, gate)
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
-        """``attention`` (B, 1, H, W), and ``added`` and ``gate`` (B, C, 1, 1) where there are."""
+        """``pixel_weights`` (B, 1, H, W); ``added`` and ``gate`` (B, C, 1, 1) where there are."""
         context = self.context(x)
-        parts = {"attention": self.attention(x)}
+        parts = {"pixel_weights": self.attention(x)}
         if self.add is not None:
             parts["added"] = self.add(context)
         if self.mul is not None:

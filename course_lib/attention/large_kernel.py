@@ -84,8 +84,8 @@ class LargeKernelAttention(nn.Module):
         return x * self.attention(x)
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
-        """What the module computed on the way: ``{"attention": (B, C, H, W)}``."""
-        return {"attention": self.attention(x)}
+        """What the module computed on the way: ``{"factor": (B, C, H, W)}``."""
+        return {"factor": self.attention(x)}
 
 
 class VisualAttention(nn.Module):
@@ -131,5 +131,5 @@ class VisualAttention(nn.Module):
         return x + self.after(self.attend(F.gelu(self.before(x))))
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
-        """What the attention inside computed: ``{"attention": (B, C, H, W)}``."""
+        """What the attention inside computed: ``{"factor": (B, C, H, W)}``."""
         return self.attend.explain(F.gelu(self.before(x)))

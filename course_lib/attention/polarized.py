@@ -85,10 +85,10 @@ class _Polarized(nn.Module):
         raise NotImplementedError
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
-        """``attention`` and ``spatial_gate`` (B, 1, H, W), ``channel_gate`` (B, C, 1, 1)."""
+        """``pixel_weights`` and ``spatial_gate`` (B, 1, H, W), ``channel_gate`` (B, C, 1, 1)."""
         attention = self.attention(x)
         channel, spatial = self._gates(x, attention)
-        return {"attention": attention, "channel_gate": channel, "spatial_gate": spatial}
+        return {"pixel_weights": attention, "channel_gate": channel, "spatial_gate": spatial}
 
 
 class PolarizedParallel(_Polarized):

@@ -49,8 +49,8 @@ from course_lib.attention._arguments import (
     bottleneck,
     require_one_of,
     require_positive,
-    without_autocast,
 )
+from course_lib.attention._functional import without_autocast
 
 
 class RelationAwareAttention(nn.Module):
@@ -145,7 +145,7 @@ class RelationAwareAttention(nn.Module):
         """Gate (B, 1, nodes, 1) in (0, 1) of (B, features, nodes), and the embeddings θ and φ."""
         theta, phi, own = self._embedded(kind, x)
         convolution, norm = self.layers[f"relation_{kind}"]
-        with without_autocast(x.device):  # energies in float32 at least
+        with without_autocast(x):  # energies in float32 at least
             theta, phi = at_least_float32(theta), at_least_float32(phi)
             rows, columns = at_least_float32(convolution.weight.flatten(1)).chunk(2, 1)
             related = (rows @ phi.mT) @ theta + (columns @ theta.mT) @ phi
