@@ -74,7 +74,8 @@ class SimAM(nn.Module):
         standard = torch.group_norm(x, x.shape[1], None, None, epsilon)
         if torch.is_grad_enabled():
             return (standard.square() * (share / 4) + 0.5).sigmoid()
-        return standard.square_().mul_(share / 4).add_(0.5).sigmoid_()
+        half = standard.new_full((), 0.5)
+        return torch.addcmul(half, standard, standard, value=share / 4, out=standard).sigmoid_()
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale every number by its gate: (B, C, H, W) -> (B, C, H, W)."""

@@ -85,7 +85,9 @@ class SpatialGroupEnhance(nn.Module):
             mean = wide.mean(2, keepdim=True)
             likeness = torch.bmm(mean.transpose(1, 2), wide).reshape(batch, self.groups, positions)
             centred = likeness - likeness.mean(2, keepdim=True)
-            spread = likeness.std(2, correction=min(1, positions - 1), keepdim=True)
+            # A norm, since its gradient at a constant map is 0 where that of a root is infinite.
+            spread = torch.linalg.vector_norm(centred, dim=2, keepdim=True)
+            spread = spread / max(1, positions - 1) ** 0.5
             standard = (centred / (spread + self.epsilon)).unflatten(2, (height, width))
             return (standard * self.weight + self.bias).sigmoid()
 

@@ -2,12 +2,12 @@
 
 One `Case` per name of `names()` says everything that the shared tests need to know about it:
 
-- `truth_*.py` (`truth.py`, `truth_survey.py`, ...) re-derive a mechanism in elementary operations and
-  einsum, never with the module's code or with torch.nn: `truth(p, x, train, **options)` takes the
+- `truth_*.py` (`truth.py`, `truth_survey.py`, ...) re-derive a mechanism in elementary operations
+  and einsum, never with the module's code or with torch.nn: `truth(p, x, train, **options)` takes the
   state dictionary, the input, whether the module trains, and the constructor's options, and returns
   a dictionary: `"y"` is the output, every other key is compared with the same key of `explain`.
 - `mutants*.py` hold the known wrong forms. A `Mutant` is an edit of the source of the truth function
-  (`old` must stand in it exactly once), so that a mutant is a line and can never go stale unseen.
+  (`old` must stand in it exactly once), so that a mutant is a line and cannot go stale unseen.
 - `cases.py` joins the dictionaries `CASES` of all of them; `test_all_mechanisms.py`, `test_truth.py`,
   `test_mutants.py` and `test_behaviour.py` run over it without a line of their own for anybody.
 

@@ -1,4 +1,4 @@
-"""The comparison with the truth is sharp: every known wrong form of a truth is told from the module."""
+"""The comparison with the truth is sharp: every known wrong form is told from the module."""
 
 import pytest
 import torch
