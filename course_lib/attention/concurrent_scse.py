@@ -34,6 +34,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.attention._arguments import bottleneck, require_one_of, require_positive
+from course_lib.attention._functional import image_by_image, walks_by_image
 
 
 class ChannelSqueezeExcitation(nn.Module):
@@ -145,10 +146,19 @@ class ConcurrentSqueezeExcitation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale channels and pixels: (B, C, H, W) -> (B, C, H, W)."""
+        if walks_by_image(x):
+            return image_by_image(x, self._scale)
         channel, spatial = self.channel.gate(x), self.spatial.gate(x)
         if self.fusion == "sum":
             return x * (channel + spatial)  # one pass over x instead of two products
         return torch.maximum(x * channel, x * spatial)
+
+    def _scale(self, x: Tensor, result: Tensor) -> None:
+        channel, spatial = self.channel.gate(x), self.spatial.gate(x)
+        if self.fusion == "sum":
+            torch.add(channel, spatial, out=result).mul_(x)
+        else:
+            torch.maximum(torch.mul(x, channel, out=result), x * spatial, out=result)
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
         """Both gates: ``{"channel_gate": (B, C, 1, 1), "spatial_gate": (B, 1, H, W)}``."""

@@ -36,6 +36,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.attention._arguments import require_one_of, require_positive
+from course_lib.attention._functional import image_by_image, walks_by_image
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "hardswish": F.hardswish,
@@ -91,8 +92,14 @@ class CoordinateAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale rows and columns of every channel: (B, C, H, W) -> (B, C, H, W)."""
+        if walks_by_image(x) and not self.norm.training:
+            return image_by_image(x, self._scale)
         rows, columns = self.gates(x)
         return x * rows * columns
+
+    def _scale(self, x: Tensor, result: Tensor) -> None:
+        rows, columns = self.gates(x)
+        torch.mul(x, rows, out=result).mul_(columns)
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
         """Both gates: ``{"row_gate": (B, C, H, 1), "column_gate": (B, C, 1, W)}``."""

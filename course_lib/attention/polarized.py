@@ -42,6 +42,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.attention._arguments import require_one_of, require_positive
+from course_lib.attention._functional import image_by_image, walks_by_image
 
 
 class _Polarized(nn.Module):
@@ -127,8 +128,14 @@ class PolarizedParallel(_Polarized):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale by the sum of both gates: (B, C, H, W) -> (B, C, H, W)."""
+        if walks_by_image(x):
+            return image_by_image(x, self._scale)
         channel, spatial = self._gates(x, self.attention(x))
         return x * (channel + spatial)
+
+    def _scale(self, x: Tensor, result: Tensor) -> None:
+        channel, spatial = self._gates(x, self.attention(x))
+        torch.add(channel, spatial, out=result).mul_(x)
 
 
 class PolarizedSequential(_Polarized):
@@ -176,8 +183,14 @@ class PolarizedSequential(_Polarized):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale by one gate after the other: (B, C, H, W) -> (B, C, H, W)."""
+        if walks_by_image(x):
+            return image_by_image(x, self._scale)
         channel, spatial = self._gates(x, self.attention(x))
         return x * channel * spatial
+
+    def _scale(self, x: Tensor, result: Tensor) -> None:
+        channel, spatial = self._gates(x, self.attention(x))
+        torch.mul(x, channel, out=result).mul_(spatial)
 
 
 def _require_at_least(channels: int, least: int) -> None:

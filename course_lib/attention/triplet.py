@@ -37,6 +37,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.attention._arguments import require_odd, require_positive
+from course_lib.attention._functional import image_by_image, walks_by_image
 
 
 class _PairGate(nn.Module):
@@ -54,7 +55,20 @@ class _PairGate(nn.Module):
 
 def _pool(x: Tensor, axis: int) -> Tensor:
     """Maximum and mean along one axis: (B, 2, ·, ·) with the two other axes in their order."""
-    return torch.stack((x.amax(axis), x.mean(axis)), 1)
+    return torch.stack((_maximum(x, axis), x.mean(axis)), 1)
+
+
+def _maximum(x: Tensor, axis: int) -> Tensor:
+    """The maximum along one axis, in the form that is fastest where it runs."""
+    if torch.is_grad_enabled():
+        return x.max(axis).values  # the backward pass touches one position of each line
+    if axis == 1 or x.device.type != "cpu" or torch.compiler.is_compiling():
+        return x.amax(axis)
+    # Along the inner axes amax compares one number at a time on the CPU, maximum compares many.
+    while (length := x.shape[axis]) > 1:
+        half = (length + 1) // 2
+        x = torch.maximum(x.narrow(axis, 0, half), x.narrow(axis, length - half, half))
+    return x.squeeze(axis)
 
 
 class TripletAttention(nn.Module):
@@ -100,15 +114,25 @@ class TripletAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale by the mean of the gates: (B, C, H, W) -> (B, C, H, W)."""
-        gates = [gate / self._count for gate in self.gates(x)]
-        factor = gates[0] + gates[1]
-        for gate in gates[2:]:
-            factor += gate
+        if walks_by_image(x) and not self.row_channel.norm.training:
+            return image_by_image(x, self._scale)
+        first, *others = self._shares(x)
+        factor = first + others[0]
+        for share in others[1:]:
+            factor += share
         return x * factor
 
-    @property
-    def _count(self) -> int:
-        return 2 if self.row_column is None else 3
+    def _scale(self, x: Tensor, result: Tensor) -> None:
+        first, *others = self._shares(x)
+        torch.add(first, others[0], out=result)
+        for share in others[1:]:
+            result += share
+        result *= x
+
+    def _shares(self, x: Tensor) -> list[Tensor]:
+        """The gates divided by their number, while they are small."""
+        gates = self.gates(x)
+        return [gate / len(gates) for gate in gates]
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
         """The gates: ``channel_column_gate``, ``row_channel_gate`` and ``row_column_gate``."""

@@ -86,9 +86,9 @@ CSRA = (
 SPM = (
     Mutant("no ReLU [SP-7]", "relu(total)", "total"),
     Mutant(
-        "strips exchanged [SP-3]",
-        "    rows = batch_norm",
-        "    row_means, column_means = column_means.mT, row_means.mT\n    rows = batch_norm",
+        "kernel across the strip [SP-3]",
+        'convolution(p, "rows.0", row_means)',
+        'convolution(p, "rows.0", row_means.mT).mT',
     ),
     Mutant(
         "strips multiplied",
@@ -159,18 +159,23 @@ MPM = (
 )
 
 SCCONV = (
-    Mutant("bilinear, not nearest [SC-1]", 'if upsampling == "nearest"', "if False"),
+    Mutant(
+        "bilinear, not nearest [SC-1]",
+        'if upsampling == "nearest"',
+        "if False",
+        {"pooling": 2},
+    ),
     Mutant(
         "nearest, not bilinear [SC-1]",
         'if upsampling == "nearest"',
         "if True",
-        {"upsampling": "bilinear"},
+        {"upsampling": "bilinear", "pooling": 2},
     ),
     Mutant(
         "bilinear without aligned corners",
         "else linear_rows",
         "else half_pixel_rows",
-        {"upsampling": "bilinear"},
+        {"upsampling": "bilinear", "pooling": 2},
     ),
     Mutant(
         "windows over all of the map [SC-2]",
@@ -552,6 +557,6 @@ RGA = (
     Mutant(
         "theta twice",
         "maps = {}",
-        "maps, relation_gate = {}, wrong_relation_gate('relu(layer(f\"phi_{kind}\", x))', 'theta')",
+        "maps, relation_gate = {}, wrong_relation_gate('relu(layer(f\"phi_{kind}\", x))', 'relu(layer(f\"theta_{kind}\", x))')",
     ),
 )
