@@ -49,18 +49,18 @@ def image_by_image(x: Tensor, scale: Callable[[Tensor, Tensor], object]) -> Tens
     return out
 
 
-#: Energies that are held at a time on the CPU: what fits the second-level cache of one core.
-_BLOCK = 1 << 17
+#: Energies that are held at a time on the CPU.
+_BLOCK = 1 << 19
 #: Maps of up to this many energies an image are cheaper to hold than to make twice.
-_SMALL = 1 << 16
+_SMALL = 1 << 20
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
     """Softmax attention, exact, in memory linear in the number of positions.
 
     On the CPU it goes by blocks of queries; elsewhere, and for compilers, it is torch's fused
-    kernel. That kernel exists on the CPU too, but wants one width for queries, keys and values:
-    padding a query of C / 8 numbers to C costs more products than all the rest.
+    kernel. On the CPU that kernel wants one width for queries, keys and values, and to pad a query
+    of C / 8 numbers to C nearly doubles the products, so that only compilers get it there.
 
     Args:
         query: (B, d, N).
@@ -73,17 +73,22 @@ def attend(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
     """
     if query.device.type == "cpu" and not torch.compiler.is_compiling():
         if query.shape[2] * key.shape[2] <= _SMALL:
-            mixed = torch.bmm(attention_map(query, key, scale), value.transpose(1, 2))
-            return mixed.transpose(1, 2)
+            weights = attention_map(query, key, scale)
+            return torch.bmm(weights, value.transpose(1, 2)).transpose(1, 2)
         dtype = value.dtype
         # Half precision: energies, weights and sums of float32.
         wide = (at_least_float32(t) for t in (query * scale, key, value))
         with without_autocast(query):
             mixed = _BlockwiseAttention.apply(*(t.contiguous() for t in wide))
         return mixed.to(dtype)
+    width = value.shape[1]
     query, key, value = (t.transpose(1, 2).unsqueeze(1) for t in (query, key, value))
+    if query.device.type == "cpu":
+        common = max(width, query.shape[3])
+        query, key, value = (F.pad(t, (0, common - t.shape[3])) for t in (query, key, value))
+    query, key, value = (t.contiguous() for t in (query, key, value))
     mixed = F.scaled_dot_product_attention(query, key, value, scale=scale)
-    return mixed.squeeze(1).transpose(1, 2)
+    return mixed[:, 0, :, :width].transpose(1, 2)
 
 
 class _BlockwiseAttention(torch.autograd.Function):
@@ -146,5 +151,5 @@ def _rows(query: Tensor, key: Tensor) -> int:
 def attention_map(query: Tensor, key: Tensor, scale: float) -> Tensor:
     """The map that `attend` never holds: (B, d, N), (B, d, M) -> (B, N, M), rows sum to one."""
     with without_autocast(query):
-        energy = torch.bmm(at_least_float32(query).transpose(1, 2), at_least_float32(key)) * scale
-        return energy.softmax(-1).to(query.dtype)
+        query_rows = (at_least_float32(query) * scale).transpose(1, 2)
+        return torch.bmm(query_rows, at_least_float32(key)).softmax(-1).to(query.dtype)

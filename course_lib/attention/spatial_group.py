@@ -83,7 +83,10 @@ class SpatialGroupEnhance(nn.Module):
             shape = (batch * self.groups, channels // self.groups, positions)
             wide = at_least_float32(x).reshape(shape)
             mean = wide.mean(2, keepdim=True)
-            likeness = torch.bmm(mean.transpose(1, 2), wide).reshape(batch, self.groups, positions)
+            # One channel per group needs no inner product, and tiny matrix products are slow.
+            single = channels == self.groups
+            likeness = wide * mean if single else torch.bmm(mean.transpose(1, 2), wide)
+            likeness = likeness.reshape(batch, self.groups, positions)
             centred = likeness - likeness.mean(2, keepdim=True)
             # A norm, since its gradient at a constant map is 0 where that of a root is infinite.
             spread = torch.linalg.vector_norm(centred, dim=2, keepdim=True)
