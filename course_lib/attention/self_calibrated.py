@@ -112,7 +112,7 @@ class SelfCalibratedConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Convolve, gate, convolve: (B, C, H, W) -> (B, C, ceil(H / stride), ceil(W / stride))."""
         gate = self.gate(x)
-        return self.after(self.before(x) * gate)
+        return self.after(self.before(x) * gate).to(x.dtype)  # autocast narrows it
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
         """What the module computed on the way: ``{"gate": (B, C, H, W)}``."""
