@@ -140,7 +140,7 @@ def test_table():
     table = compare(["se", "simam", "cbam"], 64, 12, 10, options={"se": {"bias": False}})
     text = str(table)
     lines = text.splitlines()
-    assert lines[0].split() == "mechanism parameters MACs kept for backward".split()
+    assert lines[0].split() == ["mechanism", "parameters", "MACs", "kept", "for", "backward"]
     assert lines[2].split()[:3] == ["se", "512", "512"]
     assert "64×12×10" in lines[-1]
     assert table["cbam"].parameters == 680

@@ -2,13 +2,14 @@
 
 One `Case` per name of `names()` says everything that the shared tests need to know about it:
 
-- `truth_*.py` (`truth.py`, `truth_survey.py`, ...) re-derive a mechanism in elementary operations
-  and einsum, never with the module's code or with torch.nn: `truth(p, x, train, **options)` takes the
-  state dictionary, the input, whether the module trains, and the constructor's options, and returns
-  a dictionary: `"y"` is the output, every other key is compared with the same key of `explain`.
-- `mutants*.py` hold the known wrong forms. A `Mutant` is an edit of the source of the truth function
-  (`old` must stand in it exactly once), so that a mutant is a line and cannot go stale unseen.
-- `cases.py` joins the dictionaries `CASES` of all of them; `test_all_mechanisms.py`, `test_truth.py`,
+- `truth.py` and `truth_survey.py` re-derive the mechanisms in elementary operations and einsum,
+  never with the module's code or with torch.nn: `truth(p, x, train, **options)` takes the state
+  dictionary, the input, whether the module trains, and the constructor's options, and returns a
+  dictionary: `"y"` is the output, every other key is compared with the same key of `explain`.
+- `mutants.py` and `mutants_survey.py` hold the known wrong forms. A `Mutant` is an edit of the
+  source of the truth function (`old` must stand in it exactly once), so that a mutant is a line
+  and cannot go stale unseen.
+- `cases.py` joins the dictionaries `CASES` of both; `test_all_mechanisms.py`, `test_truth.py`,
   `test_mutants.py` and `test_behaviour.py` run over it without a line of their own for anybody.
 
 To add a mechanism: write its truth, then `CASES["name"] = Case(...)` beside it.
@@ -87,6 +88,7 @@ class Case:
         sized: `(height, width) -> options`, for a mechanism that is built for one size.
         smallest: the smallest side of a map that it accepts.
         trains_on_one_pixel: whether train mode accepts a single 1x1 map (BatchNorm does not).
+        trains_on_one_image: whether train mode accepts one image (BatchNorm of vectors does not).
         channels: the sizes that the truth is compared at.
         scores: the output is not a map of the input's shape (CSRA).
         tiny: channels of the smallest sensible module, for gradcheck.
@@ -106,6 +108,7 @@ class Case:
     sized: Callable[[int, int], Options] = lambda height, width: {}
     smallest: int = 1
     trains_on_one_pixel: bool = True
+    trains_on_one_image: bool = True
     channels: tuple[int, ...] = (16, 64)
     scores: bool = False
     tiny: int = 16

@@ -87,13 +87,15 @@ CBAM = (
     Mutant(
         "parallel, not in sequence",
         '{"y": second["y"], ',
-        '{"y": x * first["gate"] * cbam_spatial(p, x, train, kernel_size, norm, mean_first, "spatial.")["gate"], ',
+        '{"y": x * first["gate"] * cbam_spatial(p, x, train, kernel_size, norm, mean_first,'
+        ' "spatial.")["gate"], ',
     ),
     Mutant("parallel sum", '{"y": second["y"], ', '{"y": first["y"] + x * second["gate"], '),
     Mutant(
         "spatial first",
         '{"y": second["y"], ',
-        '{"y": cbam_channel(p, cbam_spatial(p, x, train, kernel_size, norm, mean_first, "spatial.")["y"], train, reduction, bias, pools, "channel.")["y"], ',
+        '{"y": cbam_channel(p, cbam_spatial(p, x, train, kernel_size, norm, mean_first,'
+        ' "spatial.")["y"], train, reduction, bias, pools, "channel.")["y"], ',
     ),
     Mutant("no spatial gate", "if not spatial:", "if spatial:"),
     Mutant(
@@ -226,7 +228,8 @@ SGE = (
     Mutant(
         "one group",
         'torch.einsum("bgm,bgmn->bgn", vector, grouped)',
-        'torch.einsum("bgm,bgmn->bgn", vector, grouped).mean(1, keepdim=True).expand(b, groups, h * w)',
+        'torch.einsum("bgm,bgmn->bgn", vector, grouped).mean(1, keepdim=True)'
+        ".expand(b, groups, h * w)",
     ),
 )
 

@@ -218,7 +218,11 @@ def test_one_pixel_of_one_image_in_train_mode(name):
 def test_one_image_in_train_mode(name):
     module, _ = built(name)
     module.train()
-    assert module(example(name, batch=1)).isfinite().all() or name == "bam"
+    if CASES[name].trains_on_one_image:
+        assert module(example(name, batch=1)).isfinite().all()
+    else:
+        with pytest.raises(ValueError, match="Expected more than 1 value"):
+            module(example(name, batch=1))
 
 
 @pytest.mark.parametrize(("name", "form"), FORMS)
@@ -287,7 +291,7 @@ def test_autocast(name, form, inputs):
         with torch.no_grad():
             quiet = module(x)
         maps = module.explain(x)
-    assert y.dtype == x.dtype or CASES[name].scores
+    assert y.dtype in (x.dtype, torch.bfloat16)  # the latter where a convolution comes last
     bound = 8 * CASES[name].half_tolerance * truth.abs().max()
     assert (y.float() - truth).abs().max() <= bound
     assert (quiet.float() - truth).abs().max() <= bound

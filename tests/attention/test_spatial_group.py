@@ -49,7 +49,7 @@ def test_groups_and_channels_of_a_group_do_not_mix():
     other[:, 8:12] = noise(2, 4, 9, 7, seed=9)
     same = [0, 1, 3]
     assert torch.equal(module.gate(other)[:, same], module.gate(x)[:, same])
-    order = torch.tensor([3, 0, 2, 1] + list(range(4, 16)))
+    order = torch.tensor([3, 0, 2, 1, *range(4, 16)])
     assert distance(module(x[:, order]), module(x)[:, order]) < 1e-12
 
 

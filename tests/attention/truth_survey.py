@@ -723,6 +723,7 @@ CASES: dict[str, Case] = {
         gate=(1, 2),
         dead=frozenset({"channel.0.bias", *(f"spatial.{i}.bias" for i in (0, 3, 6))}),
         mutants=mutants.BAM,
+        trains_on_one_image=False,
         trains_on_one_pixel=False,
         tiny=8,
         tiny_options={"reduction": 4},
