@@ -13,8 +13,10 @@ from torch.nn import functional as F
 
 from course_lib.attention._arguments import at_least_float32
 
-#: A map of more bytes than this is worth keeping in the cache between the passes over it.
-_CACHE_BYTES = 1 << 18
+#: A batch of fewer bytes stays in the last-level cache between the passes over it anyway.
+_BATCH_BYTES = 1 << 24
+#: For images of fewer bytes, starting the operations once more for each costs more than it saves.
+_IMAGE_BYTES = 1 << 18
 
 
 def without_autocast(x: Tensor) -> AbstractContextManager[object]:
@@ -37,7 +39,8 @@ def walks_by_image(x: Tensor) -> bool:
         and x.shape[0] > 1
         and not torch.is_grad_enabled()
         and not torch.compiler.is_compiling()
-        and x[0].numel() * x.element_size() > _CACHE_BYTES
+        and x.numel() * x.element_size() > _BATCH_BYTES
+        and x[0].numel() * x.element_size() > _IMAGE_BYTES
     )
 
 

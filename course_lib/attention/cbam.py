@@ -53,8 +53,10 @@ def _pool(x: Tensor, kind: str) -> Tensor:
     if kind == "avg":
         return x.mean((2, 3))
     if kind == "max":
-        # The index form has the cheap backward pass: it touches one position per channel.
-        return x.flatten(2).max(2).values if torch.is_grad_enabled() else x.amax((2, 3))
+        # The form with an index has the cheaper backward pass, `amax` the cheaper forward pass.
+        if torch.is_grad_enabled():
+            return F.adaptive_max_pool2d(x, 1).flatten(1)
+        return x.amax((2, 3))
     if kind == "lp":
         return torch.linalg.vector_norm(at_least_float32(x), 2, (2, 3)).to(x.dtype)
     return at_least_float32(x).logsumexp((2, 3)).to(x.dtype)
@@ -102,12 +104,7 @@ class ChannelGate(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale every channel by its gate: (B, C, H, W) -> (B, C, H, W)."""
-        if not walks_by_image(x):
-            return x * self.gate(x).to(x.dtype)
-        out = torch.empty_like(x)
-        for image, result in zip(x.split(1), out.split(1), strict=True):
-            torch.mul(image, self.gate(image).to(x.dtype), out=result)
-        return out
+        return x * self.gate(x).to(x.dtype)
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
         """What the module computed on the way: ``{"gate": (B, C, 1, 1)}``."""
@@ -158,19 +155,9 @@ class SpatialGate(nn.Module):
         logits = self.conv(torch.cat(planes, 1))
         return (logits if self.norm is None else self.norm(logits)).sigmoid()
 
-    @property
-    def _mixes_images(self) -> bool:
-        """Whether one image's gate depends on the others (BatchNorm while training)."""
-        return self.training and self.norm is not None
-
     def forward(self, x: Tensor) -> Tensor:
         """Scale every position by its gate: (B, C, H, W) -> (B, C, H, W)."""
-        if self._mixes_images or not walks_by_image(x):
-            return x * self.gate(x).to(x.dtype)
-        out = torch.empty_like(x)
-        for image, result in zip(x.split(1), out.split(1), strict=True):
-            torch.mul(image, self.gate(image).to(x.dtype), out=result)
-        return out
+        return x * self.gate(x).to(x.dtype)
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
         """What the module computed on the way: ``{"gate": (B, 1, H, W)}``."""
@@ -225,7 +212,8 @@ class CBAM(nn.Module):
         """Apply both gates: (B, C, H, W) -> (B, C, H, W)."""
         if self.spatial is None:
             return self.channel(x)
-        if self.spatial._mixes_images or not walks_by_image(x):
+        mixes_images = self.spatial.norm is not None and self.spatial.norm.training
+        if mixes_images or not walks_by_image(x):
             return self.spatial(self.channel(x))
         out = torch.empty_like(x)
         for image, result in zip(x.split(1), out.split(1), strict=True):

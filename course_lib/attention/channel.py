@@ -63,15 +63,22 @@ class ChannelAttention(nn.Module):
         """(B, C, N) -> (B, C, C), with energies of at least float32."""
         with without_autocast(flat):
             wide = at_least_float32(flat)
-            gram = torch.bmm(wide, wide.transpose(1, 2))
-            return (gram if self.plain else -gram).softmax(-1)
+            # The product is made with its sign, which saves a pass over the C * C numbers.
+            sign = 1 if self.plain else -1
+            nothing = wide.new_zeros(())
+            gram = torch.baddbmm(nothing, wide, wide.transpose(1, 2), beta=0, alpha=sign)
+            return gram.softmax(-1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix the channels: (B, C, H, W) -> (B, C, H, W)."""
         flat = x.flatten(2)
-        weights = self._attention(flat).to(x.dtype) * self.gamma.to(x.dtype)
+        weights, gamma = self._attention(flat).to(x.dtype), self.gamma.to(x.dtype)
         with without_autocast(x):
-            return torch.baddbmm(flat, weights, flat).unflatten(2, x.shape[2:])
+            if flat.shape[1] <= flat.shape[2]:  # gamma goes to the smaller of the two
+                mixed = torch.baddbmm(flat, weights * gamma, flat)
+            else:
+                mixed = torch.addcmul(flat, torch.bmm(weights, flat), gamma)
+        return mixed.unflatten(2, x.shape[2:])
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
         """What the module computed on the way: ``{"attention": (B, C, C)}``, rows sum to one."""

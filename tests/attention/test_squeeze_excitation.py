@@ -68,4 +68,5 @@ def test_the_bottleneck_is_never_empty(channels, reduction):
             SqueezeExcitation(channels, reduction)
         return
     module = SqueezeExcitation(channels, reduction, device="meta")
-    assert module.reduce.out_channels == channels // reduction
+    hidden = channels // reduction
+    assert module.reduce.out_channels == hidden

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from course_lib.attention import _functional
+
 from .cases import CASES
 from .machinery import distance, feature_map, noise, randomise, state
 
@@ -58,8 +60,11 @@ def test_explain_gives_the_maps_of_the_equations(name, form, channels):
 NARROW = [form for form in FORMS if form.values[2] == min(CASES[form.values[0]].channels)]
 
 
+@pytest.mark.parametrize("by_image", [True, False], ids=["by image", "whole"])
 @pytest.mark.parametrize(("name", "form", "channels"), NARROW)
-def test_without_gradients_large_maps_give_the_same(name, form, channels):
+def test_without_gradients_large_maps_give_the_same(name, form, channels, by_image, monkeypatch):
+    monkeypatch.setattr(_functional, "_BATCH_BYTES", 0 if by_image else 1 << 40)
+    monkeypatch.setattr(_functional, "_IMAGE_BYTES", 0)
     case = CASES[name]
     height, width = 48, 46
     module = case.make(name, channels, height, width, dtype=torch.float64, **form)
