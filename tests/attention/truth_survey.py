@@ -147,6 +147,7 @@ def csra(
     flat = scores.reshape(*scores.shape[:2], -1)
     if temperature >= 99:
         attention = (flat == flat.amax(2, keepdim=True)).to(flat.dtype)
+        attention = attention / attention.sum(2, keepdim=True)
     else:
         attention = softmax(temperature * flat, 2)
     attended = (attention * flat).sum(2)
