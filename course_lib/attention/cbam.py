@@ -43,7 +43,7 @@ from course_lib.attention._arguments import (
     require_odd,
     require_positive,
 )
-from course_lib.attention._functional import walks_by_image
+from course_lib.attention._functional import image_by_image, walks_by_image
 
 _POOLS = ("avg", "max", "lp", "lse")
 
@@ -213,13 +213,13 @@ class CBAM(nn.Module):
         if self.spatial is None:
             return self.channel(x)
         mixes_images = self.spatial.norm is not None and self.spatial.norm.training
-        if mixes_images or not walks_by_image(x):
-            return self.spatial(self.channel(x))
-        out = torch.empty_like(x)
-        for image, result in zip(x.split(1), out.split(1), strict=True):
-            torch.mul(image, self.channel.gate(image).to(x.dtype), out=result)
-            result.mul_(self.spatial.gate(result).to(x.dtype))
-        return out
+        if walks_by_image(x) and not mixes_images:
+            return image_by_image(x, self._scale)
+        return self.spatial(self.channel(x))
+
+    def _scale(self, image: Tensor, result: Tensor) -> None:
+        torch.mul(image, self.channel.gate(image).to(image.dtype), out=result)
+        result.mul_(self.spatial.gate(result).to(image.dtype))
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
         """``{"channel": (B, C, 1, 1), "spatial": (B, 1, H, W)}``, the latter where there is one."""

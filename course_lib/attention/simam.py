@@ -32,7 +32,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.attention._arguments import require_positive
-from course_lib.attention._functional import walks_by_image
+from course_lib.attention._functional import image_by_image, walks_by_image
 
 
 class SimAM(nn.Module):
@@ -79,12 +79,12 @@ class SimAM(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale every number by its gate: (B, C, H, W) -> (B, C, H, W)."""
-        if not walks_by_image(x):
-            return x * self.gate(x).to(x.dtype)
-        out = torch.empty_like(x)
-        for image, result in zip(x.split(1), out.split(1), strict=True):
-            torch.mul(image, self.gate(image).to(x.dtype), out=result)
-        return out
+        if walks_by_image(x):
+            return image_by_image(x, self._scale)
+        return x * self.gate(x).to(x.dtype)
+
+    def _scale(self, image: Tensor, result: Tensor) -> None:
+        torch.mul(image, self.gate(image).to(image.dtype), out=result)
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
         """What the module computed on the way: ``{"gate": (B, C, H, W)}``."""

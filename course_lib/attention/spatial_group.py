@@ -34,7 +34,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.attention._arguments import at_least_float32, require_positive
-from course_lib.attention._functional import walks_by_image, without_autocast
+from course_lib.attention._functional import image_by_image, walks_by_image, without_autocast
 
 
 class SpatialGroupEnhance(nn.Module):
@@ -96,21 +96,17 @@ class SpatialGroupEnhance(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale every group and position by its gate: (B, C, H, W) -> (B, C, H, W)."""
-        if not walks_by_image(x):
-            return self._scale(x, self.gate(x)).flatten(1, 2)
-        out = torch.empty_like(x)
-        for image, result in zip(x.split(1), out.split(1), strict=True):
-            grouped = result.unflatten(1, (self.groups, x.shape[1] // self.groups))
-            gate = self.gate(image).unsqueeze(2).to(x.dtype)
-            torch.mul(
-                image.unflatten(1, (self.groups, x.shape[1] // self.groups)), gate, out=grouped
-            )
-        return out
+        if walks_by_image(x):
+            return image_by_image(x, self._scale)
+        return (self._grouped(x) * self.gate(x).unsqueeze(2).to(x.dtype)).flatten(1, 2)
 
-    def _scale(self, x: Tensor, gate: Tensor) -> Tensor:
-        return x.unflatten(1, (self.groups, x.shape[1] // self.groups)) * gate.unsqueeze(2).to(
-            x.dtype
-        )
+    def _grouped(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, G, m, H, W), a view."""
+        return x.unflatten(1, (self.groups, x.shape[1] // self.groups))
+
+    def _scale(self, image: Tensor, result: Tensor) -> None:
+        gate = self.gate(image).unsqueeze(2).to(image.dtype)
+        torch.mul(self._grouped(image), gate, out=self._grouped(result))
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
         """What the module computed on the way: ``{"gate": (B, G, H, W)}``."""
