@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.attention._arguments import at_least_float32
@@ -56,6 +56,16 @@ def image_by_image(x: Tensor, scale: Callable[[Tensor, Tensor], object]) -> Tens
 _BLOCK = 1 << 19
 #: Maps of up to this many energies an image are cheaper to hold than to make twice.
 _SMALL = 1 << 20
+
+
+def pixel_scores(layer: nn.Conv2d, pixels: Tensor) -> Tensor:
+    """A 1 x 1 convolution to one channel, as a product: (B, C, N) -> (B, 1, N).
+
+    Where the same pixels take part in further products, their gradients are added up in place,
+    which those of a convolution and a product are not.
+    """
+    scores = torch.bmm(layer.weight.flatten(1).expand(pixels.shape[0], -1, -1), pixels)
+    return scores if layer.bias is None else scores + layer.bias
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:

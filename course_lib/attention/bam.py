@@ -36,6 +36,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.attention._arguments import bottleneck, require_one_of, require_positive
+from course_lib.attention._functional import image_by_image, walks_by_image
 
 
 class BottleneckAttention(nn.Module):
@@ -103,7 +104,12 @@ class BottleneckAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Add the gated map to the map: (B, C, H, W) -> (B, C, H, W)."""
+        if walks_by_image(x) and not self.training:
+            return image_by_image(x, self._scale)
         return torch.addcmul(x, x, self.gate(x))  # x + x * gate in one pass
+
+    def _scale(self, x: Tensor, result: Tensor) -> None:
+        torch.addcmul(x, x, self.gate(x), out=result)
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
         """``gate`` (B, C, H, W), ``channel_score`` (B, C, 1, 1), ``spatial_score`` (B, 1, H, W)."""

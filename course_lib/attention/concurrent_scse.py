@@ -34,7 +34,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.attention._arguments import bottleneck, require_one_of, require_positive
-from course_lib.attention._functional import image_by_image, walks_by_image
+from course_lib.attention._functional import image_by_image, pixel_scores, walks_by_image
 
 
 class ChannelSqueezeExcitation(nn.Module):
@@ -103,7 +103,7 @@ class SpatialSqueezeExcitation(nn.Module):
 
     def gate(self, x: Tensor) -> Tensor:
         """The factor of every pixel: (B, C, H, W) -> (B, 1, H, W), in (0, 1)."""
-        return self.score(x).sigmoid()
+        return pixel_scores(self.score, x.flatten(2)).sigmoid().unflatten(2, x.shape[2:])
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale every pixel by its gate: (B, C, H, W) -> (B, C, H, W)."""

@@ -33,7 +33,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.attention._arguments import bottleneck, require_one_of
+from course_lib.attention._arguments import at_least_float32, bottleneck, require_one_of
+from course_lib.attention._functional import pixel_scores
 
 
 def _transform(channels: int, hidden: int, **factory: Any) -> nn.Sequential:
@@ -87,19 +88,19 @@ class GlobalContext(nn.Module):
         self.add = _transform(channels, hidden, **factory) if fusion != "mul" else None
         self.mul = _transform(channels, hidden, **factory) if fusion != "add" else None
 
-    def attention(self, x: Tensor) -> Tensor:
-        """Weights of the pixels: (B, C, H, W) -> (B, 1, H, W), each image's sum is 1."""
+    def attention(self, pixels: Tensor) -> Tensor:
+        """Weights of the pixels: (B, C, N) -> (B, 1, N), each image's sum is 1."""
         if self.score is None:
-            return x.new_full((x.shape[0], 1, *x.shape[2:]), 1 / (x.shape[2] * x.shape[3]))
-        scores = self.score(x)
-        weights = scores.flatten(2).softmax(2, dtype=torch.promote_types(x.dtype, torch.float32))
-        return weights.to(x.dtype).view_as(scores)
+            return torch.full_like(pixels[:, :1], 1 / pixels.shape[2])
+        scores = at_least_float32(pixel_scores(self.score, pixels))
+        return scores.softmax(2).to(pixels.dtype)
 
     def context(self, x: Tensor) -> Tensor:
         """The weighted mean of the pixels: (B, C, H, W) -> (B, C, 1, 1)."""
         if self.score is None:
             return x.mean((2, 3), keepdim=True)
-        return torch.bmm(x.flatten(2), self.attention(x).flatten(2).transpose(1, 2)).unsqueeze(3)
+        pixels = x.flatten(2)
+        return torch.bmm(pixels, self.attention(pixels).transpose(1, 2)).unsqueeze(3)
 
     def forward(self, x: Tensor) -> Tensor:
         """Add or multiply by what the context says: (B, C, H, W) -> (B, C, H, W)."""
@@ -112,7 +113,7 @@ class GlobalContext(nn.Module):
     def explain(self, x: Tensor) -> dict[str, Tensor]:
         """``pixel_weights`` (B, 1, H, W); ``added`` and ``gate`` (B, C, 1, 1) where there are."""
         context = self.context(x)
-        parts = {"pixel_weights": self.attention(x)}
+        parts = {"pixel_weights": self.attention(x.flatten(2)).unflatten(2, x.shape[2:])}
         if self.add is not None:
             parts["added"] = self.add(context)
         if self.mul is not None:

@@ -42,7 +42,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.attention._arguments import require_one_of, require_positive
-from course_lib.attention._functional import image_by_image, walks_by_image
+from course_lib.attention._functional import image_by_image, pixel_scores, walks_by_image
 
 
 class _Polarized(nn.Module):
@@ -66,30 +66,34 @@ class _Polarized(nn.Module):
         self.spatial_query = projection(channels // 2)
         self.spatial_value = projection(channels // 2)
 
-    def attention(self, x: Tensor) -> Tensor:
-        """Weights of the pixels: (B, C, H, W) -> (B, 1, H, W), each image's sum is 1."""
-        scores = self.channel_query(x)
-        return _softmax(scores.flatten(2)).view_as(scores)
-
-    def _channel_gate(self, x: Tensor, attention: Tensor) -> Tensor:
-        """The factor of every channel: (B, C, 1, 1)."""
-        attended = torch.bmm(x.flatten(2), attention.flatten(2).transpose(1, 2))
-        return self.expand(self.channel_value(attended.unsqueeze(3))).sigmoid()
+    def _channel_gate(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Weights of the pixels (B, 1, N) and gate of the channels (B, C, 1)."""
+        weights = _softmax(pixel_scores(self.channel_query, pixels))
+        attended = torch.bmm(pixels, weights.transpose(1, 2)).unsqueeze(3)
+        return weights, self.expand(self.channel_value(attended)).sigmoid().squeeze(3)
 
     def _query(self, means: Tensor) -> Tensor:
-        """Query of every image from its channel means: (B, C, 1, 1) -> (B, 1, h)."""
-        query = self.spatial_query(means).flatten(2).transpose(1, 2)
+        """Query of every image from its channel means: (B, C, 1) -> (B, 1, h)."""
+        query = self.spatial_query(means.unsqueeze(3)).flatten(2).transpose(1, 2)
         return _softmax(query) if self.softmax_order == "paper" else query
 
-    def _gates(self, x: Tensor, attention: Tensor) -> tuple[Tensor, Tensor]:
-        """Gates of the channels (B, C, 1, 1) and of the pixels (B, 1, H, W)."""
+    def _gates(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Weights of the pixels (B, 1, N), gates of channels (B, C, 1) and pixels (B, 1, N)."""
         raise NotImplementedError
+
+    def gates(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The factors, in (0, 1): (B, C, H, W) -> (B, C, 1, 1) and (B, 1, H, W)."""
+        _, channel, spatial = self._gates(x.flatten(2))
+        return channel.unsqueeze(3), spatial.unflatten(2, x.shape[2:])
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
         """``pixel_weights`` and ``spatial_gate`` (B, 1, H, W), ``channel_gate`` (B, C, 1, 1)."""
-        attention = self.attention(x)
-        channel, spatial = self._gates(x, attention)
-        return {"pixel_weights": attention, "channel_gate": channel, "spatial_gate": spatial}
+        weights, channel, spatial = self._gates(x.flatten(2))
+        return {
+            "pixel_weights": weights.unflatten(2, x.shape[2:]),
+            "channel_gate": channel.unsqueeze(3),
+            "spatial_gate": spatial.unflatten(2, x.shape[2:]),
+        }
 
 
 class PolarizedParallel(_Polarized):
@@ -118,23 +122,24 @@ class PolarizedParallel(_Polarized):
         expand = nn.Conv2d(channels // 2, channels, 1, bias=False, **factory)
         super().__init__(channels, softmax_order, expand, **factory)
 
-    def _gates(self, x: Tensor, attention: Tensor) -> tuple[Tensor, Tensor]:
-        query = self._query(x.mean((2, 3), keepdim=True))
+    def _gates(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        weights, channel = self._channel_gate(pixels)
+        query = self._query(pixels.mean(2, keepdim=True))
         direction = query @ self.spatial_value.weight.flatten(1)  # (B, 1, C)
-        scores = torch.bmm(direction, x.flatten(2))
+        scores = torch.bmm(direction, pixels)
         if self.softmax_order == "released":
             scores = _softmax(scores)
-        return self._channel_gate(x, attention), scores.sigmoid().unflatten(2, x.shape[2:])
+        return weights, channel, scores.sigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale by the sum of both gates: (B, C, H, W) -> (B, C, H, W)."""
         if walks_by_image(x):
             return image_by_image(x, self._scale)
-        channel, spatial = self._gates(x, self.attention(x))
+        channel, spatial = self.gates(x)
         return x * (channel + spatial)
 
     def _scale(self, x: Tensor, result: Tensor) -> None:
-        channel, spatial = self._gates(x, self.attention(x))
+        channel, spatial = self.gates(x)
         torch.add(channel, spatial, out=result).mul_(x)
 
 
@@ -170,26 +175,26 @@ class PolarizedSequential(_Polarized):
         )
         super().__init__(channels, softmax_order, expand, **factory)
 
-    def _gates(self, x: Tensor, attention: Tensor) -> tuple[Tensor, Tensor]:
-        channel = self._channel_gate(x, attention)
-        row = channel.flatten(2).transpose(1, 2)  # (B, 1, C); scales weights instead of the map
-        query = self._query(x.mean((2, 3), keepdim=True) * channel)
+    def _gates(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        weights, channel = self._channel_gate(pixels)
+        row = channel.transpose(1, 2)  # (B, 1, C); scales weights instead of the map
+        query = self._query(pixels.mean(2, keepdim=True) * channel)
         value = self.spatial_value.weight.flatten(1)
         if self.softmax_order == "paper":
-            scores = torch.bmm((query @ value) * row, x.flatten(2))
+            scores = torch.bmm((query @ value) * row, pixels)
         else:
-            scores = torch.bmm(query, _softmax(torch.bmm(value * row, x.flatten(2))))
-        return channel, scores.sigmoid().unflatten(2, x.shape[2:])
+            scores = torch.bmm(query, _softmax(torch.bmm(value * row, pixels)))
+        return weights, channel, scores.sigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale by one gate after the other: (B, C, H, W) -> (B, C, H, W)."""
         if walks_by_image(x):
             return image_by_image(x, self._scale)
-        channel, spatial = self._gates(x, self.attention(x))
+        channel, spatial = self.gates(x)
         return x * channel * spatial
 
     def _scale(self, x: Tensor, result: Tensor) -> None:
-        channel, spatial = self._gates(x, self.attention(x))
+        channel, spatial = self.gates(x)
         torch.mul(x, channel, out=result).mul_(spatial)
 
 
