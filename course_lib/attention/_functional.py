@@ -65,7 +65,7 @@ def pixel_scores(layer: nn.Conv2d, pixels: Tensor) -> Tensor:
     which those of a convolution and a product are not.
     """
     scores = torch.bmm(layer.weight.flatten(1).expand(pixels.shape[0], -1, -1), pixels)
-    return scores if layer.bias is None else scores + layer.bias
+    return scores if layer.bias is None else scores + layer.bias.to(scores.dtype)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:

@@ -151,7 +151,8 @@ class ConcurrentSqueezeExcitation(nn.Module):
         channel, spatial = self.channel.gate(x), self.spatial.gate(x)
         if self.fusion == "sum":
             return x * (channel + spatial)  # one pass over x instead of two products
-        return torch.maximum(x * channel, x * spatial)
+        # The maximum a + relu(b - a) of both products, whose backward pass is the lighter one.
+        return torch.addcmul(F.relu_(x * (spatial - channel)), x, channel)
 
     def _scale(self, x: Tensor, result: Tensor) -> None:
         channel, spatial = self.channel.gate(x), self.spatial.gate(x)
