@@ -106,6 +106,8 @@ class BottleneckAttention(nn.Module):
         """Add the gated map to the map: (B, C, H, W) -> (B, C, H, W)."""
         if walks_by_image(x) and not self.training:
             return image_by_image(x, self._scale)
+        if torch.is_grad_enabled():
+            return x * (1 + self.gate(x))  # the lighter backward pass
         return torch.addcmul(x, x, self.gate(x))  # x + x * gate in one pass
 
     def _scale(self, x: Tensor, result: Tensor) -> None:

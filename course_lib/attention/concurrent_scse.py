@@ -151,8 +151,10 @@ class ConcurrentSqueezeExcitation(nn.Module):
         channel, spatial = self.channel.gate(x), self.spatial.gate(x)
         if self.fusion == "sum":
             return x * (channel + spatial)  # one pass over x instead of two products
-        # The maximum a + relu(b - a) of both products, whose backward pass is the lighter one.
-        return torch.addcmul(F.relu_(x * (spatial - channel)), x, channel)
+        if torch.is_grad_enabled():
+            # max(a, b) as a + relu(b - a): a third of the time of its own backward pass.
+            return (x * channel).add_(F.relu_(x * (spatial - channel)))
+        return torch.maximum(x * channel, x * spatial)
 
     def _scale(self, x: Tensor, result: Tensor) -> None:
         channel, spatial = self.channel.gate(x), self.spatial.gate(x)

@@ -140,7 +140,7 @@ class ResidualAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Amplify the trunk by the mask: (B, C, H, W) -> (B, C, H, W)."""
         trunk, mask = self.branches(x)
-        return self.last(torch.addcmul(trunk, trunk, mask))  # trunk * (1 + mask) in one pass
+        return self.last(trunk * (1 + mask))
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
         """Both branches: ``trunk`` and ``mask``, (B, C, H, W)."""
