@@ -164,5 +164,6 @@ def _rows(query: Tensor, key: Tensor) -> int:
 def attention_map(query: Tensor, key: Tensor, scale: float) -> Tensor:
     """The map that `attend` never holds: (B, d, N), (B, d, M) -> (B, N, M), rows sum to one."""
     with without_autocast(query):
-        query_rows = (at_least_float32(query) * scale).transpose(1, 2)
-        return torch.bmm(query_rows, at_least_float32(key)).softmax(-1).to(query.dtype)
+        wide = at_least_float32(query)
+        rows = (wide if scale == 1 else wide * scale).transpose(1, 2)
+        return torch.bmm(rows, at_least_float32(key)).softmax(-1).to(query.dtype)

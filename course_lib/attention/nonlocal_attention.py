@@ -100,17 +100,16 @@ class NonLocal(nn.Module):
             return x
         return F.max_pool2d(x, (min(2, x.shape[2]), min(2, x.shape[3])))
 
-    def _queries_and_keys(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, C, H, W) -> (B, C // r, N), (B, C // r, M)."""
-        if self.norm is not None:  # the non-local code pools before the convolution, SAGAN after
-            return self.theta(x).flatten(2), self.phi(self._pool(x)).flatten(2)
-        return self.theta(x).flatten(2), self._pool(self.phi(x)).flatten(2)
-
     def forward(self, x: Tensor) -> Tensor:
         """Mix the positions: (B, C, H, W) -> (B, C, H, W)."""
-        query, key = self._queries_and_keys(x)
-        value = self.g(self._pool(x)) if self.norm is not None else self._pool(self.g(x))
-        mixed = attend(query, key, value.flatten(2), self.scale).unflatten(2, x.shape[2:])
+        query = self.theta(x).flatten(2)
+        if self.norm is not None:  # the non-local code pools before the convolutions, SAGAN after
+            pooled = self._pool(x)
+            key, value = self.phi(pooled), self.g(pooled)
+        else:
+            key, value = self._pool(self.phi(x)), self._pool(self.g(x))
+        key, value = key.flatten(2), value.flatten(2)
+        mixed = attend(query, key, value, self.scale).unflatten(2, x.shape[2:])
         branch = self.out(mixed)
         if self.norm is not None:
             return x + self.norm(branch).to(x.dtype)
@@ -126,7 +125,8 @@ class NonLocal(nn.Module):
         Returns:
             ``{"attention": (B, len(queries) or N, M)}``; every row sums to one.
         """
-        query, key = self._queries_and_keys(x)
+        query = self.theta(x).flatten(2)
+        key = self.phi(self._pool(x)) if self.norm is not None else self._pool(self.phi(x))
         if queries is not None:
             query = query[:, :, list(queries)]
-        return {"attention": attention_map(query, key, self.scale)}
+        return {"attention": attention_map(query, key.flatten(2), self.scale)}

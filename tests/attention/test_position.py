@@ -70,6 +70,18 @@ def test_large_energies_do_not_overflow():
     assert module(x).isfinite().all()
 
 
+@pytest.mark.parametrize("small", [0, 1 << 20], ids=["blocks", "whole"])
+def test_energies_beyond_the_range_of_half_precision(small, monkeypatch):
+    monkeypatch.setattr(_functional, "_SMALL", small)
+    q, k, v = (noise(1, c, 20, seed=c) for c in (8, 8, 16))
+    q, k, v = (100 * q).half(), (100 * k).half(), v.half()
+    assert torch.bmm(q.double().mT, k.double()).abs().max() > 65504
+    truth = _functional.attend(q.double(), k.double(), v.double(), 1.0)
+    found = _functional.attend(q, k, v, 1.0)
+    assert found.dtype == torch.float16
+    assert distance(found, truth) < 1e-2
+
+
 def test_the_map_is_never_held():
     module = randomise(PositionAttention(16))
     x = feature_map(1, 16, 80, 80, dtype=torch.float32).requires_grad_()
