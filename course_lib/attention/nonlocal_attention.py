@@ -109,7 +109,7 @@ class NonLocal(nn.Module):
         else:
             key, value = self._pool(self.phi(x)), self._pool(self.g(x))
         key, value = key.flatten(2), value.flatten(2)
-        mixed = attend(query, key, value, self.scale).unflatten(2, x.shape[2:])
+        mixed = attend(query, key, value, self.scale).contiguous().unflatten(2, x.shape[2:])
         branch = self.out(mixed)
         if self.norm is not None:
             return x + self.norm(branch).to(x.dtype)
