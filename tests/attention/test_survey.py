@@ -490,3 +490,13 @@ def test_relations_in_half_precision_are_float32():
     with torch.autocast("cpu", dtype=torch.float16):
         y = module(300 * torch.randn(2, 64, 6, 7))
     assert y.isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["polarized_sequential", "rga", "residual"])
+def test_exports_for_any_batch(name):
+    options = {"size": (6, 7), "hidden_reduction": 2} if name == "rga" else {}
+    module = randomise(create(name, 64, **options)).eval()
+    batch = {0: torch.export.Dim("batch", min=2, max=64)}
+    program = torch.export.export(module, (torch.randn(3, 64, 6, 7),), dynamic_shapes=(batch,))
+    x = torch.randn(5, 64, 6, 7)
+    assert distance(program.module()(x), module(x)) < 1e-6
