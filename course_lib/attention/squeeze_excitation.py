@@ -27,6 +27,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from course_lib.attention._arguments import bottleneck
+
 
 class SqueezeExcitation(nn.Module):
     """Gate every channel by a two-layer network of all channel means.
@@ -52,16 +54,7 @@ class SqueezeExcitation(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        if channels < 1 or reduction < 1:
-            raise ValueError(
-                f"channels={channels} and reduction={reduction} must be positive whole numbers"
-            )
-        hidden = channels // reduction
-        if hidden == 0:
-            raise ValueError(
-                f"channels={channels} is less than reduction={reduction}, so the bottleneck would "
-                f"have no units; use reduction <= {channels}"
-            )
+        hidden = bottleneck(channels, reduction)
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
         self.reduce = nn.Conv2d(channels, hidden, 1, bias=bias, **factory)
         self.expand = nn.Conv2d(hidden, channels, 1, bias=bias, **factory)
@@ -73,7 +66,7 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale every channel by its gate: (B, C, H, W) -> (B, C, H, W)."""
-        return x * self.gate(x)
+        return x * self.gate(x).to(x.dtype)
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
         """What the module computed on the way: ``{"gate": (B, C, 1, 1)}``."""
