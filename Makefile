@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test install notebooks check-notebooks grade format clean
+.PHONY: lab test install notebooks check-notebooks grade bench format
 
 lab: install  ## open JupyterLab at lesson 01 (another: make lab LESSON=NAME)
 	jupyter lab $(ROOT_FLAG) notebooks/$(LESSON)/$(LESSON).ipynb
@@ -24,6 +24,9 @@ check-notebooks: install  ## fail where a derived notebook differs from its text
 
 grade: install  ## release, autograde submitted/, write feedback/ and grades.csv
 	course-grade
+
+bench: install  ## time and memory of every mechanism against its straightforward form
+	python -m course_lib.benchmarks.attention
 
 format: install
 	ruff check --fix .

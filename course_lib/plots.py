@@ -30,6 +30,7 @@ _STYLE: Mapping[str, object] = {
 }
 # Told apart by lightness too (Okabe and Ito's palette for colour-blind readers).
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#8a8a8a"
+RED = "#b2182b"
 
 
 class _Picture:

@@ -1,11 +1,11 @@
 """Probes: fair comparisons, and the accuracy by hand."""
 
+import pandas as pd
 import pytest
 import torch
-from torch import nn
 
 from course_lib import probes
-from course_lib.probes import Contestant, balanced_accuracy
+from course_lib.probes import Comparison, Contestant, balanced_accuracy
 
 
 def test_balanced_accuracy_by_hand():
@@ -54,14 +54,22 @@ def test_a_grader_gets_shortened_experiments(monkeypatch):
     assert not full.shortened
 
 
-def test_above_in_every_seed():
-    import pandas as pd
-
+def test_above_with_every_seed_is_confirmed_or_refused():
     accuracy = pd.DataFrame({0: [60.0, 50.0], 1: [70.0, 61.0]}, index=["a", "b"])
-    comparison = probes.Comparison(accuracy, {}, {})
-    assert not comparison.always_above("a", ["b"])
-    comparison.accuracy.loc["a", 0] = 61.5
-    assert comparison.always_above("a", ["b"])
+    with pytest.raises(AssertionError, match=r"60\.0 % with a seed, another has 61\.0"):
+        Comparison(accuracy, {}, {}).confirm_above("a", ["b"])
+    assert "not judged" in Comparison(accuracy, {}, {}, True).confirm_above("a", ["b"])
+    accuracy.loc["a", 0] = 61.5
+    sentence = Comparison(accuracy, {}, {}).confirm_above("a", ["b"])
+    assert sentence == "a is above b with every seed"
+
+
+def test_seeds_run_side_by_side_give_what_they_give_alone():
+    together = probes.compare("cue", {"a": Contestant()}, seeds=[0, 1, 2], steps=3)
+    alone = probes.compare("cue", {"a": Contestant()}, seeds=[1], steps=3)
+    first, second = together.networks["a", 1], alone.networks["a", 1]
+    for one, other in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_the_global_random_state_is_left_alone():
@@ -100,7 +108,3 @@ def test_accuracy_refuses_other_shapes_and_no_labels():
         balanced_accuracy(torch.zeros(3), torch.zeros(4))
     with pytest.raises(ValueError, match="no cell has a label"):
         balanced_accuracy(torch.zeros(3), torch.full((3,), 255))
-
-
-def test_seconds_are_positive():
-    assert probes.seconds(nn.Linear(3, 2), torch.randn(4, 3), backward=True) > 0

@@ -96,10 +96,14 @@ def exercise_header(exercise: Exercise) -> str:
     lines = Text(
         f"**{kind.zh}** · 难度 {exercise.difficulty}/5 · {exercise.minutes} 分钟 · "
         f"{exercise.points} 分",
-        f"**{kind.en}** · difficulty {exercise.difficulty}/5 · {exercise.minutes} minutes · "
-        f"{exercise.points} point{'s' if exercise.points > 1 else ''}",
+        f"**{kind.en}** · difficulty {exercise.difficulty}/5 · "
+        f"{_count(exercise.minutes, 'minute')} · {_count(exercise.points, 'point')}",
     )
     return f'<div lang="zh">\n\n{lines.zh}\n\n</div>\n<div lang="en">\n\n{lines.en}\n\n</div>'
+
+
+def _count(count: int, unit: str) -> str:
+    return f"{count} {unit}" + ("" if count == 1 else "s")
 
 
 def _give_ids(notebook: NotebookNode) -> None:

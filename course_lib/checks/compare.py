@@ -71,13 +71,19 @@ def _failures(expected: Observation, got: Observation) -> Difference | None:
 
 
 def _layouts(expected: tuple, got: tuple) -> Difference:
-    missing = list((Counter(expected) - Counter(got)).elements())
-    surplus = list((Counter(got) - Counter(expected)).elements())
-    return Difference(
-        Text("参数的形状不对", "the parameters have other shapes"),
-        f"{_shapes(expected)}" + (f"  (缺少 missing: {_shapes(missing)})" if missing else ""),
-        f"{_shapes(got)}" + (f"  (多出 too much: {_shapes(surplus)})" if surplus else ""),
+    if expected and not got:
+        text = Text(
+            "模块里没有登记参数：层要存成 self 的属性，不能放在普通的列表里",
+            "the module has no parameters: store layers as attributes of self, not in a plain list",
+        )
+        return Difference(text, _shapes(expected), "-")
+    missing = _shapes((Counter(expected) - Counter(got)).elements())
+    surplus = _shapes((Counter(got) - Counter(expected)).elements())
+    text = Text(
+        f"参数的形状不对；缺少 {missing}，多出 {surplus}",
+        f"the parameters have other shapes; missing {missing}, too much {surplus}",
     )
+    return Difference(text, _shapes(expected), _shapes(got))
 
 
 def _shapes(shapes: Any) -> str:

@@ -77,12 +77,17 @@ def examine(exercise: Exercise, answer: Callable[..., Any], seed: int = 0) -> Ve
         The verdict.
 
     Raises:
-        ValueError: if the answer cannot be called.
+        ValueError: if the answer cannot be called, or is no class where one is asked for.
     """
     if not callable(answer):
         raise ValueError(
             f"{exercise.id}: the answer is {answer!r}, which cannot be called; "
             "hand the function or the class itself to check"
+        )
+    if isinstance(exercise.reference, type) and not isinstance(answer, type):
+        raise ValueError(
+            f"{exercise.id}: the answer is a {type(answer).__name__}, not a class; hand the class "
+            "itself to check, without calling it"
         )
     drawn = [_draw(exercise, c, seed + 7919 * place) for place, c in enumerate(exercise.cases)]
     try:

@@ -177,7 +177,7 @@ def choice(
     *,
     points: int = 1,
     difficulty: int = 1,
-    minutes: int = 2,
+    minutes: int = 1,
 ) -> Exercise:
     """A question with lettered options; every option carries the explanation of choosing it.
 

@@ -70,6 +70,11 @@ def explanation(verdict: Verdict) -> Text | None:
     return None
 
 
+def _shown(expected: str, got: str) -> list[tuple[Text, str]]:
+    """Expected and got, without the one that there is not."""
+    return [(t, v) for t, v in ((_EXPECTED, expected), (_GOT, got)) if v not in ("", "-")]
+
+
 class Report:
     """Shows a verdict; IPython picks HTML or plain text."""
 
@@ -106,8 +111,7 @@ class Report:
             lines.append(f"  [{mark}] {text}" + (f" · {call}" if what else ""))
             if what:
                 lines.append(f"      {what}")
-                lines.append(f"      {_EXPECTED}: {expected}")
-                lines.append(f"      {_GOT}:      {got}")
+                lines += [f"      {label}: {value}" for label, value in _shown(expected, got)]
         printed = self._printed()
         if printed:
             lines.append(f"  {_PRINTED}:")
@@ -139,10 +143,9 @@ class Report:
                 tint = _COLOURS[Outcome.WRONG if what else Outcome.RIGHT]
                 detail = ""
                 if what:
-                    detail = (
-                        f"{what.html()}<br>"
-                        f"{_EXPECTED.html()} <code>{html.escape(expected)}</code><br>"
-                        f"{_GOT.html()} <code>{html.escape(got)}</code>"
+                    detail = what.html() + "".join(
+                        f"<br>{label.html()} <code>{html.escape(value)}</code>"
+                        for label, value in _shown(expected, got)
                     )
                 shown_call = f"<br><code>{html.escape(call)}</code>" if what and call else ""
                 parts.append(

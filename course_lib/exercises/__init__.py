@@ -74,8 +74,8 @@ def check(exercise_id: str, answer: Callable[..., Any], *, hidden: bool = False)
         hidden: try other sizes and values, and say nothing but whether they passed.
 
     Raises:
-        CheckFailed: if the answer is not right.
-        ValueError: if there is no such exercise, or the answer cannot be called.
+        CheckFailed: if the answer is not right, or is nothing that can be tried.
+        ValueError: if there is no such exercise.
     """
     exercise = get(exercise_id)
     if hidden:
@@ -85,7 +85,11 @@ def check(exercise_id: str, answer: Callable[..., Any], *, hidden: bool = False)
                 failed = Text("在别的尺寸和数值上不对", "not right on other sizes and values")
                 raise CheckFailed(f"{exercise_id}: {failed}")
         return
-    verdict = examine(exercise, answer)
+    try:
+        verdict = examine(exercise, answer)
+    except ValueError as error:
+        # One line for the learner, too: from None leaves our own code out of it.
+        raise CheckFailed(str(error)) from None
     show(Report(verdict))
     if verdict.outcome is Outcome.RIGHT:
         _accepted[exercise_id] = answer

@@ -67,6 +67,16 @@ def _gate_alone(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Te
     return _two_layers(x.mean((2, 3)), w1, b1, w2, b2)[:, :, None, None]
 
 
+def _local_gate(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
+    return x * _two_layers(x.movedim(1, -1), w1, b1, w2, b2).movedim(-1, 1)
+
+
+def _no_gradient(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
+    with torch.no_grad():
+        gate = _two_layers(x.mean((2, 3)), w1, b1, w2, b2)
+    return x * gate[:, :, None, None]
+
+
 def _in_place(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
     x *= _two_layers(x.mean((2, 3)), w1, b1, w2, b2)[:, :, None, None]
     return x
@@ -96,12 +106,14 @@ SQUEEZE_EXCITE = Exercise(
     kind="implement",
     title=Text("压缩与激励，写成函数", "Squeeze and excite as a function"),
     difficulty=2,
-    minutes=10,
+    minutes=8,
     points=4,
     reference=squeeze_excite,
     cases=(
-        _function_case(Text("一批输入，高与宽不等", "a batch, height and width differ"), None),
-        _function_case(Text("只有一张图的一批", "a batch of one"), 1),
+        _function_case(
+            Text("几张图，高与宽不等", "several pictures, height and width differ"), None
+        ),
+        _function_case(Text("批里只有一张图", "a batch of one"), 1),
         _function_case(Text("1×1 的特征图", "feature maps of 1×1"), None, (1, 1)),
         _function_case(Text("双精度", "double precision"), None, dtype=torch.float64),
     ),
@@ -143,6 +155,24 @@ SQUEEZE_EXCITE = Exercise(
             ),
         ),
         Mutant(
+            "no-sigmoid",
+            _gated(lambda x, w1, b1, w2, b2: F.relu(x.mean((2, 3)) @ w1.T + b1) @ w2.T + b2),
+            Text(
+                "少了最后的 sigmoid：门可以是任何实数，甚至是负的。",
+                "The sigmoid at the end is missing: the gate may be any number, even a negative "
+                "one.",
+            ),
+        ),
+        Mutant(
+            "gradient-stopped",
+            _no_gradient,
+            Text(
+                "数值对，但门的整个计算都不留梯度。找 no_grad、detach、.data 或 .item()。",
+                "The values are right, but nothing in the gate keeps a gradient. Look for "
+                "no_grad, detach, .data or .item().",
+            ),
+        ),
+        Mutant(
             "softmax-for-sigmoid",
             _gated(
                 lambda x, w1, b1, w2, b2: (F.relu(x.mean((2, 3)) @ w1.T + b1) @ w2.T + b2).softmax(
@@ -154,6 +184,31 @@ SQUEEZE_EXCITE = Exercise(
                 "The gate is a softmax: the channels share a sum of one and compete. Here every "
                 "channel opens or closes on its own.",
             ),
+        ),
+        Mutant(
+            "no-squeeze",
+            _local_gate,
+            Text(
+                "没有压缩：每个位置算出了自己的门。先对高和宽求均值。",
+                "There is no squeeze: every position computes a gate of its own. Take the mean "
+                "over height and width first.",
+            ),
+        ),
+        Mutant(
+            "activations-swapped",
+            _gated(
+                lambda x, w1, b1, w2, b2: F.relu((x.mean((2, 3)) @ w1.T + b1).sigmoid() @ w2.T + b2)
+            ),
+            Text(
+                "ReLU 与 sigmoid 用错了位置：隐藏层用 ReLU，门用 sigmoid。",
+                "ReLU and sigmoid stand in each other's places: ReLU belongs to the hidden layer, "
+                "sigmoid to the gate.",
+            ),
+        ),
+        Mutant(
+            "no-second-bias",
+            _gated(lambda x, w1, b1, w2, b2: (F.relu(x.mean((2, 3)) @ w1.T + b1) @ w2.T).sigmoid()),
+            Text("b2 没有用上。", "b2 is not used."),
         ),
         Mutant(
             "no-biases",
@@ -308,8 +363,8 @@ def _batch_of_one(draw: Draw) -> Call:
 
 _MODULE_CASES = (
     _module_case(Text("参数取随机值，高与宽不等", "random parameters, height and width differ")),
-    Case(Text("缺省的缩减比", "the default reduction"), _default_reduction),
-    Case(Text("只有一张图的一批", "a batch of one"), _batch_of_one),
+    Case(Text("默认的缩减比", "the default reduction"), _default_reduction),
+    Case(Text("批里只有一张图", "a batch of one"), _batch_of_one),
     _module_case(
         Text("训练模式，双精度", "train mode, double precision"), dtype=torch.float64, training=True
     ),
@@ -333,9 +388,8 @@ def _module_mutants(convolution: bool) -> tuple[Mutant, ...]:
             "no-bias",
             mutant(bias=False),
             Text(
-                "两层都没有偏置。这一题要发布模型的形式：两层都有偏置。",
-                "Neither layer has a bias. This exercise asks for the form of the released models: "
-                "both layers have one.",
+                "两层都没有偏置。这一题要求两层都带偏置。",
+                "Neither layer has a bias. This exercise asks for one in both layers.",
             ),
         ),
         Mutant(
@@ -358,6 +412,19 @@ def _module_mutants(convolution: bool) -> tuple[Mutant, ...]:
             "no-relu",
             mutant(inner=nn.Identity),
             Text("两层之间少了 ReLU。", "The ReLU between the layers is missing."),
+        ),
+        Mutant(
+            "no-sigmoid",
+            mutant(outer=nn.Identity),
+            Text("门的末尾少了 sigmoid。", "The sigmoid at the end of the gate is missing."),
+        ),
+        Mutant(
+            "residual-inside",
+            mutant(forward=lambda self, x: x + x * self.gate(x)),
+            Text(
+                "多加了一个 x。残差相加是残差块的事。",
+                "There is an extra x. The addition belongs to the residual block.",
+            ),
         ),
         Mutant(
             "relu-for-sigmoid",
@@ -428,12 +495,16 @@ class _SEConvGrouped(_SEConvSequential):
         return squeezed * x
 
 
+def _without_squeeze(self: _SEModule, x: Tensor) -> Tensor:
+    return x * self.second(F.relu(self.first(x))).sigmoid()
+
+
 SE_LINEAR = Exercise(
     id="se-linear",
     kind="implement",
     title=Text("模块，用全连接层", "The module, with fully connected layers"),
     difficulty=2,
-    minutes=8,
+    minutes=6,
     points=3,
     reference=SELinear,
     cases=_MODULE_CASES,
@@ -460,12 +531,21 @@ SE_CONV = Exercise(
     kind="implement",
     title=Text("模块，用 1×1 卷积", "The module, with 1×1 convolutions"),
     difficulty=2,
-    minutes=5,
+    minutes=3,
     points=2,
     reference=SEConv,
     cases=_MODULE_CASES,
     mutants=(
         *_module_mutants(convolution=True),
+        Mutant(
+            "no-squeeze",
+            _module(convolution=True, forward=_without_squeeze),
+            Text(
+                "没有压缩：每个位置算出了自己的门。先对 H 和 W 求均值。",
+                "There is no squeeze: every position computes a gate of its own. Take the mean "
+                "over H and W first.",
+            ),
+        ),
         Mutant(
             "linear-again",
             SELinear,
@@ -492,8 +572,8 @@ class MendedBottleneck(nn.Module):
     def __init__(self, channels: int, reduction: int = 16) -> None:
         super().__init__()
         hidden = max(1, channels // reduction)
-        self.fc1 = nn.Linear(channels, hidden)
-        self.fc2 = nn.Linear(hidden, channels)
+        self.fc1 = nn.Linear(channels, hidden, bias=False)
+        self.fc2 = nn.Linear(hidden, channels, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""
@@ -511,10 +591,12 @@ def _bottleneck_case(text: Text, channels: tuple[int, int], reduction: int) -> C
 
 
 def _bottleneck_mutant(hidden: Callable[[int, int], int]) -> type[nn.Module]:
-    return _module(hidden=lambda self, channels, reduction: hidden(channels, reduction))
+    return _module(bias=False, hidden=lambda self, channels, reduction: hidden(channels, reduction))
 
 
-class _LimitedReduction(SELinear):
+class _LimitedReduction(_SEModule):
+    bias = False
+
     def __init__(self, channels: int, reduction: int = 16) -> None:
         super().__init__(channels, min(reduction, channels))
 
@@ -522,9 +604,9 @@ class _LimitedReduction(SELinear):
 SE_BUG_BOTTLENECK = Exercise(
     id="se-bug-bottleneck",
     kind="find the bug",
-    title=Text("消失的瓶颈", "The bottleneck that vanishes"),
+    title=Text("通道很少", "Few channels"),
     difficulty=3,
-    minutes=6,
+    minutes=5,
     points=2,
     reference=MendedBottleneck,
     cases=(
@@ -541,10 +623,24 @@ SE_BUG_BOTTLENECK = Exercise(
     mutants=(
         Mutant(
             "unchanged",
-            SELinear,
+            _module(bias=False),
             Text(
-                "通道少时仍和上面一样：隐藏单元数是零，两层都没有参数。",
-                "With few channels it is still as above: no hidden units, no parameters.",
+                "通道少时仍和上面一样：隐藏单元数是零，两个权重矩阵都是空的，门与输入无关。",
+                "With few channels it is still as above: there are no hidden units, both weight "
+                "matrices are empty, and the gate does not depend on the input.",
+            ),
+        ),
+        Mutant(
+            "with-biases",
+            type(
+                "SE",
+                (_SEModule,),
+                {"hidden": lambda self, channels, reduction: max(1, channels // reduction)},
+            ),
+            Text(
+                "瓶颈不再消失，但两层多了偏置；这里两层仍不带偏置。",
+                "The bottleneck no longer vanishes, but the layers have gained biases; here they "
+                "still have none.",
             ),
         ),
         Mutant(
@@ -560,9 +656,9 @@ SE_BUG_BOTTLENECK = Exercise(
             "rounded-up",
             _bottleneck_mutant(lambda channels, reduction: -(-channels // reduction)),
             Text(
-                "这里向上取整；不能整除时，隐藏单元比发布的模型多一个。",
-                "This rounds up; where the division leaves a rest there is one unit more than in "
-                "the released models.",
+                "这里向上取整；不能整除时，隐藏单元多了一个，正常的尺寸也变了。",
+                "This rounds up; where the division leaves a remainder there is one unit more, so "
+                "ordinary sizes change too.",
             ),
         ),
         Mutant(
@@ -611,14 +707,14 @@ SE_BUG_BOTTLENECK_SYMPTOM = choice(
             "No: there is nothing to learn, so no loss turns to nan; the gate just never moves.",
         ),
         "c": Text(
-            "对：空的乘积是零，没有参数，sigmoid(0) 恰好是一半，永远如此。",
-            "Yes: an empty product is zero, there are no parameters, and sigmoid(0) is exactly "
-            "one half, for ever.",
+            "对：对零个数求和得零，又没有偏置，所以门恒为 sigmoid(0)，即一半；没有参数，无从学起。",
+            "Yes: a sum over no terms is zero and there is no bias, so the gate is always "
+            "sigmoid(0), one half; with no parameters there is nothing to learn.",
         ),
         "d": Text(
-            "不对：门与输入无关，所以它对每张图、每个通道都相同。",
-            "No: the gate does not depend on the input, so it is the same for every picture and "
-            "channel.",
+            "不对：第二层没有偏置，输出全是零，每个通道的门都是一半。若有偏置，这一条才对。",
+            "No: the second layer has no bias, its output is all zeros, and every gate is one "
+            "half. With a bias this would be right.",
         ),
     },
 )
@@ -675,16 +771,16 @@ class _FlattenSqueeze(nn.Module):
 SE_BUG_BATCH = Exercise(
     id="se-bug-batch",
     kind="find the bug",
-    title=Text("一张图的一批", "A batch of one"),
+    title=Text("squeeze()", "squeeze()"),
     difficulty=3,
-    minutes=6,
+    minutes=5,
     points=2,
     reference=MendedSqueeze,
     cases=(
         _batch_case(Text("三张图", "three pictures"), 3, (4, 6)),
         _batch_case(Text("一张图", "one picture"), 1, (4, 6)),
         _batch_case(Text("通道数与宽相等", "as many channels as columns"), 2, (5, 12)),
-        _batch_case(Text("空的一批", "an empty batch"), 0, (4, 6)),
+        _batch_case(Text("空批", "an empty batch"), 0, (4, 6)),
     ),
     mutants=(
         Mutant(
@@ -746,8 +842,8 @@ SE_BUG_BATCH_SYMPTOM = choice(
     {
         "a": Text(
             "对：最后一批若只剩一张图，或推理时一次一张，就在那里出错；训练的其余时候一切正常。",
-            "Yes: a last batch of one, or inference picture by picture, fails; all the rest of "
-            "training looks well.",
+            "Yes: a last batch of one, or inference picture by picture, fails; the rest of "
+            "training looks fine.",
         ),
         "b": Text(
             "不对：批中有两张以上的图时，squeeze() 去掉的正好是该去掉的两个轴，结果完全正确。",
@@ -816,14 +912,14 @@ SE_PARAMETERS = Exercise(
     kind="predict",
     title=Text("参数有多少", "How many parameters"),
     difficulty=1,
-    minutes=4,
+    minutes=3,
     points=2,
     reference=se_parameters,
     cases=(
         _parameter_case(Text("没有偏置", "without biases"), False, True),
         _parameter_case(Text("有偏置", "with biases"), True, True),
-        _parameter_case(Text("不能整除", "the division leaves a rest"), True, False),
-        _parameter_case(Text("不能整除，没有偏置", "a rest, without biases"), False, False),
+        _parameter_case(Text("不能整除", "the division leaves a remainder"), True, False),
+        _parameter_case(Text("不能整除，没有偏置", "a remainder, without biases"), False, False),
     ),
     mutants=(
         Mutant(
@@ -855,14 +951,26 @@ SE_PARAMETERS = Exercise(
             ),
         ),
         Mutant(
+            "rounded-late",
+            lambda channels, reduction, bias: (
+                2 * channels * channels // reduction
+                + ((channels // reduction + channels) if bias else 0)
+            ),
+            Text(
+                "先乘后除，不能整除时就不同了：先算 p，再乘 2C。",
+                "Multiplying before dividing differs where a remainder is left: find p first, then "
+                "multiply by 2C.",
+            ),
+        ),
+        Mutant(
             "unrounded",
             _parameter_mutant(
                 lambda channels, hidden: hidden + channels, lambda channels, r: channels / r
             ),
             Text(
-                "隐藏单元数要取整：C 除以 r 不能整除时，公式里应是整数。结果也应是整数 int。",
-                "The number of hidden units is whole: it is rounded where r does not divide C. The "
-                "result is an int too.",
+                "隐藏单元数要向下取整，返回值应是 int：用 // 而不是 /。",
+                "The number of hidden units is rounded down and the result is an int: // instead "
+                "of /.",
             ),
         ),
         Mutant(

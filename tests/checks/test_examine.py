@@ -255,8 +255,19 @@ def test_missing_and_surplus_parameters_are_listed():
             return self.mix(x * self.scale)
 
     shown = str(Report(examine(MODULE, Unbiased)))
-    assert "missing: (6,)" in shown
-    assert "too much: (7,)" in shown
+    assert "missing (6,), too much (7,)" in shown
+
+
+def test_layers_that_are_not_registered_are_explained():
+    class Listed(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            self.layers = [nn.Linear(channels, 2 * channels)]
+
+        def forward(self, x):
+            return self.layers[0](x)
+
+    assert "not in a plain list" in str(Report(examine(MODULE, Listed)))
 
 
 def test_equality_at_the_initial_values_does_not_pass():
@@ -333,6 +344,11 @@ def test_the_global_random_state_is_left_alone():
 def test_an_answer_that_cannot_be_called_is_refused(answer):
     with pytest.raises(ValueError, match="cannot be called"):
         examine(FUNCTION, answer)
+
+
+def test_an_instance_in_place_of_a_class_is_refused():
+    with pytest.raises(ValueError, match="not a class"):
+        examine(MODULE, Affine(3))
 
 
 QUESTION = choice(

@@ -75,10 +75,11 @@ def _solution_cell(cell: NotebookNode, after: NotebookNode | None) -> list[str]:
     problems = _metadata(cell, {"nbgrader"}) + _nbgrader(cell, expected)
     marks = [line.strip() for line in cell.source.splitlines() if "### " in line]
     inside, _ = places.split_region(cell.source, places.BEGIN_SOLUTION, places.END_SOLUTION)
-    if marks != [places.BEGIN_SOLUTION, places.END_SOLUTION] or not any(map(str.strip, inside)):
+    regions = [places.BEGIN_SOLUTION, places.END_SOLUTION] * (len(marks) // 2)
+    if not marks or marks != regions or not any(map(str.strip, inside)):
         problems.append(
-            f"needs one pair {places.BEGIN_SOLUTION} … {places.END_SOLUTION} around the answer, "
-            "and no other ### line"
+            f"each part of the answer needs a pair {places.BEGIN_SOLUTION} … "
+            f"{places.END_SOLUTION} around it, and there is no other ### line"
         )
     if after is None or not places.is_check(after):
         problems.append("no check cell follows; put `:check:` right after `:solution:`")
