@@ -1,6 +1,7 @@
 # The verbs of the course. `make lab` and `make test` make the same environment first, once.
 PYTHON ?= python3
 LESSON ?= 01_squeeze_excitation
+NOTEBOOK := notebooks/$(LESSON)/$(LESSON).ipynb
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -9,7 +10,8 @@ ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 .PHONY: lab test install notebooks check-notebooks grade bench format
 
 lab: install  ## open JupyterLab at lesson 01 (another: make lab LESSON=NAME)
-	jupyter lab $(ROOT_FLAG) notebooks/$(LESSON)/$(LESSON).ipynb
+	@test -f $(NOTEBOOK) || { echo "no lesson $(LESSON); there are: $(notdir $(wildcard notebooks/*))"; exit 2; }
+	jupyter lab $(ROOT_FLAG) --LabApp.default_url=/lab/tree/$(NOTEBOOK)
 
 test: install check-notebooks  ## every test: library, notebooks, grading, browser
 	ruff check .
