@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-# Two workers on two cores: one thread each, in this process and in the kernels that it starts.
+# One thread, here and in the kernels: the tensors are small, and two threads cost more than one.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
 

@@ -39,3 +39,12 @@ def test_the_first_commands_are_lab_and_test():
 def test_nothing_needs_the_folder_that_only_we_have():
     for path in ROOT.glob("course_lib/**/*.py"):
         assert "../shared" not in path.read_text(encoding="utf-8"), path
+
+
+def test_the_example_for_engineers_runs_and_is_one_in_both_languages():
+    chinese, english = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert chinese == english
+    found: dict = {}
+    exec(english, found)
+    assert found["y"].shape == found["x"].shape
+    assert found["maps"]

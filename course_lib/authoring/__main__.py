@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from nbclient.exceptions import CellExecutionError
 
 from course_lib.authoring.build import Course, build, stale
 
@@ -18,7 +19,12 @@ def build_command(lessons: Lessons = None, root: Root = Path()) -> None:
     course = _course(root)
     for lesson in _names(course, lessons):
         typer.echo(f"{lesson}: building")
-        build(course, [lesson])
+        try:
+            build(course, [lesson])
+        except (ValueError, CellExecutionError) as error:
+            # The last lines of a failing cell hold its error; the cell itself stands above them.
+            typer.echo(f"{lesson}: {str(error).strip()}", err=True)
+            raise typer.Exit(1) from None
 
 
 @app.command("check")

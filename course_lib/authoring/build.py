@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 from nbgrader.apps import NbGraderAPI
 from traitlets.config import Config
 
+from course_lib.authoring.gates import check_release_folder
 from course_lib.authoring.source import lesson_names, read
 
 _CELL_SECONDS = 300
@@ -38,12 +39,16 @@ class Course:
         """All lessons, or the wanted ones.
 
         Raises:
-            ValueError: if a wanted lesson does not exist.
+            ValueError: if a wanted lesson does not exist, or there is none at all.
         """
         there = lesson_names(self.solutions)
         for name in wanted:
             if name not in there:
                 raise ValueError(f"no lesson is called {name!r}; there are: {', '.join(there)}")
+        if not there:
+            raise ValueError(
+                f"{self.solutions}: no lesson; one is a folder NN_name with NN_name.md"
+            )
         return list(wanted) or there
 
     def text(self, lesson: str) -> Path:
@@ -179,18 +184,13 @@ def stale(course: Course, lessons: Sequence[str] = ()) -> list[str]:
             made = nbformat.read(Path(scratch, lesson, f"{lesson}.ipynb"), as_version=4)
             problems += _compare(course.release(lesson), made, course.root, outputs=True)
     if not lessons:
-        problems += _strays(course, names)
+        problems += check_release_folder(course.notebooks, names)
+        problems += [
+            f"{folder.relative_to(course.root)}: no {folder.name}.md in it, so it is no lesson"
+            for folder in sorted(course.solutions.iterdir())
+            if folder.is_dir() and folder.name not in names
+        ]
     return problems
-
-
-def _strays(course: Course, names: Sequence[str]) -> list[str]:
-    """Files in ``notebooks/`` that no lesson makes; what an open JupyterLab leaves is no matter."""
-    wanted = {course.release(lesson) for lesson in names}
-    return [
-        f"{path.relative_to(course.root)}: no lesson makes this file; remove it"
-        for path in sorted(course.notebooks.rglob("*"))
-        if path.is_file() and path not in wanted and ".ipynb_checkpoints" not in path.parts
-    ]
 
 
 def _compare(path: Path, wanted: NotebookNode, root: Path, outputs: bool) -> list[str]:

@@ -30,11 +30,15 @@ def read(path: Path) -> NotebookNode:
         A notebook whose cells, metadata and ids depend on the text and the exercises alone.
 
     Raises:
-        ValueError: if the text does not exist, or a header names an exercise that does not.
+        ValueError: if the text does not exist or cannot be read, or a header is wrong.
     """
     if not path.is_file():
         raise ValueError(f"{path}: no such text; a lesson needs NN_name/NN_name.md")
-    notebook = jupytext.read(path, fmt="md:myst")
+    try:
+        notebook = jupytext.reads(path.read_text(encoding="utf-8"), fmt="md:myst")
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path}: {type(error).__name__}: {reason}") from None
     notebook.metadata = NotebookNode(
         kernelspec=_KERNEL, language_info={"name": "python"}, authors=[{"name": "attention-course"}]
     )

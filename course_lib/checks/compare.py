@@ -1,5 +1,6 @@
 """The first difference between two observations, in words that a learner can act on."""
 
+import numbers
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,10 +38,22 @@ class Difference:
 
 def difference(expected: Observation, got: Observation) -> Difference | None:
     """The first thing in which ``got`` differs from ``expected``, or None."""
+    try:
+        return _difference(expected, got)
+    except Exception as error:  # a sparse tensor, an object whose repr raises, …
+        return Difference(
+            Text(
+                f"返回值无法比较（{type(error).__name__}）",
+                f"the result cannot be compared ({type(error).__name__})",
+            )
+        )
+
+
+def _difference(expected: Observation, got: Observation) -> Difference | None:
     if expected.failure or got.failure:
         return _failures(expected, got)
     if expected.layout != got.layout:
-        return _layouts(expected.layout or (), got.layout or ())
+        return _layouts(expected.layout or (), got.layout)
     found = _values(expected.output, got.output, "")
     if found:
         return found
@@ -70,7 +83,14 @@ def _failures(expected: Observation, got: Observation) -> Difference | None:
     )
 
 
-def _layouts(expected: tuple, got: tuple) -> Difference:
+def _layouts(expected: tuple, got: tuple | None) -> Difference:
+    if got is None:
+        return Difference(
+            Text(
+                "这不是 nn.Module：写成 class 名字(nn.Module)",
+                "this is not an nn.Module: write class NAME(nn.Module)",
+            )
+        )
     if expected and not got:
         text = Text(
             "模块里没有登记参数：层要存成 self 的属性，不能放在普通的列表里",
@@ -115,13 +135,14 @@ def _values(expected: Any, got: Any, place: str) -> Difference | None:
 
 
 def _plain(expected: Any, got: Any, place: str) -> Difference | None:
+    # numbers.Real takes numpy's scalars too.
     both_numbers = all(
-        isinstance(v, int | float) and not isinstance(v, bool) for v in (expected, got)
+        isinstance(v, numbers.Real) and not isinstance(v, bool) for v in (expected, got)
     )
     if both_numbers and (
         abs(expected - got) <= 1e-9 * max(1.0, abs(expected))
         # A count of things must be a whole number, not 580.0.
-        and (isinstance(got, int) or isinstance(expected, float))
+        and (isinstance(got, numbers.Integral) or not isinstance(expected, numbers.Integral))
     ):
         return None
     if not both_numbers and type(expected) is type(got) and expected == got:

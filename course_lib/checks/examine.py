@@ -65,13 +65,16 @@ class Verdict:
     printed: str = ""
 
 
-def examine(exercise: Exercise, answer: Callable[..., Any], seed: int = 0) -> Verdict:
+def examine(
+    exercise: Exercise, answer: Callable[..., Any], seed: int = 0, *, own_work: bool = False
+) -> Verdict:
     """Compare an answer with the reference on every case of the exercise.
 
     Args:
         exercise: the exercise.
         answer: the learner's function or class.
         seed: decides sizes, inputs and parameters.
+        own_work: whether the mutants and alternates of the course count as handed back too.
 
     Returns:
         The verdict.
@@ -91,7 +94,7 @@ def examine(exercise: Exercise, answer: Callable[..., Any], seed: int = 0) -> Ve
         )
     drawn = [_draw(exercise, c, seed + 7919 * place) for place, c in enumerate(exercise.cases)]
     try:
-        with guarded(exercise.reference, exercise.seconds) as watched:
+        with guarded(exercise.reference, exercise.seconds, own_work) as watched:
             seen = [d.observe(answer) for d in drawn]
     except StopAnswer:
         return Verdict(exercise, Outcome.ENDLESS, printed=watched.printed)
@@ -133,7 +136,7 @@ class _Drawn:
             answer,
             self.call,
             wanted=self.wanted,
-            names=self.exercise.parameter_names,
+            names=self.exercise.input_names,
             dtype=self.case.dtype,
             training=self.case.training,
             exact_shapes=self.exercise.exact_shapes,
@@ -146,7 +149,7 @@ class _Drawn:
         parts = []
         if self.call.build is not None:
             parts.append(", ".join(f"{k}={v!r}" for k, v in self.call.build.items()))
-        names = self.exercise.parameter_names
+        names = self.exercise.input_names
         values = zip(names, self.call.inputs, strict=False)
         parts.append(", ".join(f"{name} {_describe(value)}" for name, value in values))
         return "; ".join(part for part in parts if part)

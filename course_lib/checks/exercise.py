@@ -150,7 +150,7 @@ class Exercise:
     choices: tuple[str, ...] = ()
     after: Text | None = None
     seconds: float = 20.0
-    parameter_names: tuple[str, ...] = field(init=False, default=())
+    input_names: tuple[str, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.id):
@@ -165,8 +165,8 @@ class Exercise:
         if len(set(names)) < len(names):
             raise ValueError(f"{self.id}: two mutants or alternates share a name; rename one")
         called = self.reference.forward if isinstance(self.reference, type) else self.reference
-        parameters = [p for p in inspect.signature(called).parameters if p != "self"]
-        object.__setattr__(self, "parameter_names", tuple(parameters))
+        inputs = [p for p in inspect.signature(called).parameters if p != "self"]
+        object.__setattr__(self, "input_names", tuple(inputs))
 
 
 def choice(

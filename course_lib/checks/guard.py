@@ -14,14 +14,16 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from course_lib.checks.observe import StopAnswer, code_objects
 
-_MECHANISMS = str(Path(__file__).resolve().parent.parent / "attention")
+_COURSE = Path(__file__).resolve().parent.parent
+_CHECKS = str(_COURSE / "checks")
+_PRINTED_LIMIT = 100_000
 
 
 @dataclass
@@ -34,30 +36,43 @@ class Watched:
     """
 
     printed: str = ""
-    reference_ran: bool = field(default=False)
+    reference_ran: bool = False
 
 
 @contextlib.contextmanager
-def guarded(reference: Callable[..., Any], seconds: float) -> Iterator[Watched]:
+def guarded(
+    reference: Callable[..., Any], seconds: float, own_work: bool = False
+) -> Iterator[Watched]:
     """Run the body with its streams caught, the reference watched, and a limit of time.
 
     Args:
         reference: the right answer, which must not run inside.
-        seconds: after this time ``StopAnswer`` is raised in the body (in the main thread only;
-            elsewhere there is no limit).
+        seconds: after this time ``StopAnswer`` is raised in the body. Only Python code in the main
+            thread can be stopped: a single call that never returns from native code cannot.
+        own_work: whether everything in ``course_lib/exercises`` counts as the reference too, the
+            mutants and alternates included.
 
     Yields:
         What was noticed; complete when the body has ended.
     """
     watched = Watched()
-    with _time_limit(seconds), caught(watched), _reference_watch(reference, watched):
+    # The limit ends first: the alarm must not ring while the streams are set back.
+    with caught(watched), _reference_watch(reference, own_work, watched), _time_limit(seconds):
         yield watched
+
+
+class _Short(io.StringIO):
+    """Keeps the beginning of what is written: an endless print must not fill the memory."""
+
+    def write(self, text: str) -> int:
+        super().write(text[: max(0, _PRINTED_LIMIT - self.tell())])
+        return len(text)
 
 
 @contextlib.contextmanager
 def caught(watched: Watched) -> Iterator[None]:
     """Keep what the body writes, Python and native code alike, from both streams."""
-    text = io.StringIO()
+    text = _Short()
     sys.stderr.flush()
     with tempfile.TemporaryFile() as native, warnings.catch_warnings(record=True) as warned:
         # Each check is to say the same, however often it runs.
@@ -72,24 +87,33 @@ def caught(watched: Watched) -> Iterator[None]:
             os.close(kept)
             native.seek(0)
             said = "".join(f"{w.category.__name__}: {w.message}\n" for w in warned)
-            watched.printed = text.getvalue() + said + native.read().decode("utf-8", "replace")
+            watched.printed = (
+                text.getvalue() + said + native.read(_PRINTED_LIMIT).decode("utf-8", "replace")
+            )
 
 
 @contextlib.contextmanager
-def _reference_watch(reference: Callable[..., Any], watched: Watched) -> Iterator[None]:
+def _reference_watch(
+    reference: Callable[..., Any], own_work: bool, watched: Watched
+) -> Iterator[None]:
     forbidden = code_objects(reference)
+    rooms = tuple(str(_COURSE / r) for r in ("attention", *(["exercises"] if own_work else [])))
 
     def notice(frame: FrameType, event: str, argument: object) -> None:
         code = frame.f_code
-        if event == "call" and (code in forbidden or code.co_filename.startswith(_MECHANISMS)):
+        if event == "call" and (code in forbidden or code.co_filename.startswith(rooms)):
             watched.reference_ran = True
 
     kept = sys.getprofile()
     sys.setprofile(notice)
+    threading.setprofile(notice)
     try:
         yield
     finally:
+        # Who takes the watch away has a reason to.
+        watched.reference_ran |= sys.getprofile() is not notice
         sys.setprofile(kept)
+        threading.setprofile(None)
 
 
 @contextlib.contextmanager
@@ -108,16 +132,29 @@ def _time_limit(seconds: float) -> Iterator[None]:
 @contextlib.contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
+        # A bare `except:` swallows this exception. The trap raises it once more on the next line
+        # that runs, which is in the body of that `except`, where nothing catches it.
+        while frame is not None and not frame.f_code.co_filename.startswith(_CHECKS):
+            frame.f_trace = _trap
+            frame = frame.f_back
+        sys.settrace(lambda *event: None)
         raise StopAnswer
 
-    kept = signal.signal(signal.SIGALRM, stop)
-    # Again every second: code that swallows one stop meets the next.
+    kept, kept_trace = signal.signal(signal.SIGALRM, stop), sys.gettrace()
+    # Again every second, for code that has swallowed both.
     signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, kept)
+        sys.settrace(kept_trace)
+
+
+def _trap(frame: FrameType, event: str, argument: object) -> Any:
+    if event == "line":
+        raise StopAnswer
+    return _trap
 
 
 @contextlib.contextmanager

@@ -4,12 +4,13 @@ Parameters are matched by shape and order, never by name, and are given random v
 initial values (a zero gate, a zero-initialised last layer) many wrong modules equal the right one.
 """
 
+import contextlib
 import inspect
 import linecache
 import site
 import sysconfig
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
@@ -179,6 +180,17 @@ def reference_layout(reference: Callable[..., Any], call: Call, exact: bool) -> 
     return [plain_shape(p.shape, exact) for p in module.parameters()]
 
 
+@contextlib.contextmanager
+def _settings_kept() -> Iterator[None]:
+    """Gradients on, and what the answer changes of torch's global settings set back afterwards."""
+    kept = torch.get_default_dtype()
+    with torch.enable_grad():
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(kept)
+
+
 def observe(
     answer: Callable[..., Any],
     call: Call,
@@ -210,7 +222,7 @@ def observe(
     """
     layout: tuple[Shape, ...] | None = None
     try:
-        with torch.random.fork_rng(devices=[]):
+        with _settings_kept(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             parameters: dict[str, Tensor] = {}
             function = answer

@@ -22,6 +22,7 @@ _COLOURS = {
     Outcome.ENDLESS: "#d13438",
 }
 _EXPECTED, _GOT = Text("期望", "expected"), Text("得到", "got")
+_OK, _WRONG = Text("对", "ok"), Text("不对", "wrong")
 _PRINTED = Text("你的代码输出了", "your code printed")
 _PRINTED_LIMIT = 2000
 
@@ -81,16 +82,13 @@ class Report:
     def __init__(self, verdict: Verdict) -> None:
         self._verdict = verdict
 
-    def _mark(self, wrong: bool) -> Text:
-        return Text("不对", "wrong") if wrong else Text("对", "ok")
-
     def _rows(self) -> list[tuple[Text, Text, str, Text | None, str, str]]:
         verdict = self._verdict
         if verdict.exercise.choices:  # a question has one row, and its answer must not be shown
             return []
         return [
             (
-                self._mark(row.difference is not None),
+                _WRONG if row.difference else _OK,
                 row.text,
                 row.call,
                 row.difference.text if row.difference else None,
@@ -103,7 +101,7 @@ class Report:
     def __str__(self) -> str:
         """Plain text, for a terminal and for a comparison by nbval."""
         verdict, rows = self._verdict, self._rows()
-        lines = [f"{verdict.exercise.id} · {headline(verdict)}"]
+        lines = [f"{verdict.exercise.id} · {verdict.exercise.title} · {headline(verdict)}"]
         note = explanation(verdict)
         if note:
             lines += [f"  {note.zh}", f"  {note.en}"]
@@ -131,7 +129,7 @@ class Report:
         parts = [
             f'<div style="border-left:4px solid {colour};padding:2px 0 2px 10px">',
             f'<p style="margin:4px 0"><b style="color:{colour}">{head.html()}</b> '
-            f"<code>{html.escape(verdict.exercise.id)}</code></p>",
+            f"{verdict.exercise.title.html()} <code>{html.escape(verdict.exercise.id)}</code></p>",
         ]
         note = explanation(verdict)
         if note:

@@ -80,13 +80,13 @@ def check(exercise_id: str, answer: Callable[..., Any], *, hidden: bool = False)
     exercise = get(exercise_id)
     if hidden:
         for seed in _HIDDEN_SEEDS:
-            if examine(exercise, answer, seed).outcome is not Outcome.RIGHT:
+            if examine(exercise, answer, seed, own_work=True).outcome is not Outcome.RIGHT:
                 _accepted.pop(exercise_id, None)
                 failed = Text("在别的尺寸和数值上不对", "not right on other sizes and values")
                 raise CheckFailed(f"{exercise_id}: {failed}")
         return
     try:
-        verdict = examine(exercise, answer)
+        verdict = examine(exercise, answer, own_work=True)
     except ValueError as error:
         # One line for the learner, too: from None leaves our own code out of it.
         raise CheckFailed(str(error)) from None

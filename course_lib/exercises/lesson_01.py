@@ -581,13 +581,15 @@ class MendedBottleneck(nn.Module):
         return x * gate[:, :, None, None]
 
 
-def _bottleneck_case(text: Text, channels: tuple[int, int], reduction: int) -> Case:
+def _bottleneck_case(
+    text: Text, channels: tuple[int, int], reduction: int, **options: object
+) -> Case:
     def make(draw: Draw) -> Call:
         count = draw.integer(*channels)
         x = draw.normal(draw.integer(2, 3), count, 3, 5) + 2 * draw.normal(1, count, 1, 1)
         return Call((x,), {"channels": count, "reduction": reduction})
 
-    return Case(text, make)
+    return Case(text, make, **options)
 
 
 def _bottleneck_mutant(hidden: Callable[[int, int], int]) -> type[nn.Module]:
@@ -618,6 +620,12 @@ SE_BUG_BOTTLENECK = Exercise(
         ),
         _bottleneck_case(
             Text("通道数是缩减比的倍数", "channels a multiple of the reduction"), (32, 32), 4
+        ),
+        _bottleneck_case(
+            Text("通道很少，双精度", "few channels, double precision"),
+            (5, 12),
+            16,
+            dtype=torch.float64,
         ),
     ),
     mutants=(
@@ -736,12 +744,14 @@ class MendedSqueeze(nn.Module):
         return x * self.fc2(F.relu(self.fc1(squeezed))).sigmoid()[:, :, None, None]
 
 
-def _batch_case(text: Text, batch: int, size: tuple[int, int], channels: int = 12) -> Case:
+def _batch_case(
+    text: Text, batch: int, size: tuple[int, int], channels: int = 12, **options: object
+) -> Case:
     def make(draw: Draw) -> Call:
         x = draw.normal(batch, channels, *size) + 2 * draw.normal(1, channels, 1, 1)
         return Call((x,), {"channels": channels, "reduction": draw.pick(2, 3, 4)})
 
-    return Case(text, make)
+    return Case(text, make, **options)
 
 
 def _squeeze_mutant(
@@ -781,6 +791,9 @@ SE_BUG_BATCH = Exercise(
         _batch_case(Text("一张图", "one picture"), 1, (4, 6)),
         _batch_case(Text("通道数与宽相等", "as many channels as columns"), 2, (5, 12)),
         _batch_case(Text("空批", "an empty batch"), 0, (4, 6)),
+        _batch_case(
+            Text("两张图，双精度", "two pictures, double precision"), 2, (3, 5), dtype=torch.float64
+        ),
     ),
     mutants=(
         Mutant(

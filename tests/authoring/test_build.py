@@ -243,3 +243,26 @@ def test_the_command_names_what_is_wrong(course, tmp_path):
     assert "missing" in missing.output
     nowhere = runner.invoke(app, ["check", "--root", str(tmp_path / "nowhere")])
     assert nowhere.exit_code == 2
+
+
+def test_the_build_command_says_why_without_a_traceback(course):
+    runner = CliRunner()
+    path = course.text(LESSON)
+    path.write_text(TEXT.replace(":check: se-parameters", ":check: se-x"), encoding="utf-8")
+    wrong = runner.invoke(app, ["build", "--root", str(course.root)])
+    assert wrong.exit_code == 1
+    assert "no exercise is called 'se-x'" in wrong.output
+    assert "Traceback" not in wrong.output
+    path.write_bytes(b"# \xff\xfe")
+    broken = runner.invoke(app, ["build", "--root", str(course.root)])
+    assert broken.exit_code == 1
+    assert f"{LESSON}.md: UnicodeDecodeError" in broken.output
+
+
+def test_a_folder_without_its_text_and_no_lesson_at_all_are_named(course):
+    (course.solutions / "08_other").mkdir()
+    (problem,) = stale(course)
+    assert "solutions/08_other" in problem
+    course.text(LESSON).unlink()
+    with pytest.raises(ValueError, match="no lesson"):
+        course.lessons()

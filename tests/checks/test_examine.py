@@ -328,8 +328,156 @@ def _fields(exercise):
     return {
         name: getattr(exercise, name)
         for name in exercise.__dataclass_fields__
-        if name != "parameter_names"
+        if name != "input_names"
     }
+
+
+class Normed(nn.Module):
+    """A BatchNorm, so that buffers and modes matter."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x):
+        return self.norm(x)
+
+
+def _normed(training):
+    return Exercise(
+        **{
+            **_fields(MODULE),
+            "reference": Normed,
+            "cases": (
+                Case(
+                    Text("归一化", "normed"),
+                    lambda draw: Call((draw.normal(4, 3, 2, 5),), {"channels": 3}),
+                    training=training,
+                ),
+            ),
+        }
+    )
+
+
+class IgnoresStatistics(nn.Module):
+    """Right only where the running statistics are 0 and 1, as they are at first."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x):
+        w, b = self.norm.weight, self.norm.bias
+        if self.training:
+            return self.norm(x)
+        return x * w[:, None, None] + b[:, None, None]
+
+
+class IgnoresTheBatch(nn.Module):
+    """Right in eval mode only."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x):
+        n = self.norm
+        return torch.nn.functional.batch_norm(x, n.running_mean, n.running_var, n.weight, n.bias)
+
+
+def test_running_statistics_are_random_and_both_modes_are_real():
+    assert outcome(IgnoresTheBatch, _normed(False)) is Outcome.RIGHT
+    assert outcome(IgnoresStatistics, _normed(False)) is Outcome.WRONG
+    assert outcome(IgnoresStatistics, _normed(True)) is Outcome.RIGHT
+    assert outcome(IgnoresTheBatch, _normed(True)) is Outcome.WRONG
+
+
+def test_an_error_of_one_in_a_thousand_is_wrong_and_rounding_is_not():
+    assert outcome(lambda x: 2 * x * 1.001) is Outcome.WRONG
+    assert outcome(lambda x: 2 * x * (1 + 1e-9)) is Outcome.RIGHT
+
+
+def test_the_largest_difference_is_shown():
+    def wrong(x):
+        y = 2 * x
+        y[0, 0] = y[0, 0] + 0.25
+        y[1, 1] = y[1, 1] + 0.75
+        return y
+
+    assert "max |Δ| = 0.75, 2/" in str(Report(examine(FUNCTION, wrong)))
+
+
+def test_global_settings_of_torch_are_used_for_nothing_and_set_back():
+    def careless(x):
+        torch.set_grad_enabled(False)
+        torch.set_default_dtype(torch.float64)
+        return 2 * x
+
+    assert outcome(careless) is Outcome.WRONG  # no gradient arrives
+    assert torch.is_grad_enabled()
+    assert torch.get_default_dtype() == torch.float32
+    with torch.no_grad():
+        assert outcome(lambda x: x + x) is Outcome.RIGHT
+
+
+def test_profiler_tracer_and_alarm_are_as_before():
+    import signal
+
+    def endless(x):
+        while True:
+            try:
+                while True:
+                    x = x + 1
+            except:  # noqa: E722
+                pass
+
+    before = sys.getprofile(), sys.gettrace(), signal.getsignal(signal.SIGALRM)
+    start = time.monotonic()
+    assert outcome(endless) is Outcome.ENDLESS
+    assert time.monotonic() - start < 20
+    assert outcome(lambda x: x + x) is Outcome.RIGHT
+    assert (sys.getprofile(), sys.gettrace(), signal.getsignal(signal.SIGALRM)) == before
+
+
+def test_an_endless_print_is_stopped_and_cut():
+    def printing(x):
+        while True:
+            print("x" * 1000)
+
+    verdict = examine(FUNCTION, printing)
+    assert verdict.outcome is Outcome.ENDLESS
+    assert 0 < len(verdict.printed) <= 200_000
+
+
+def test_the_watch_cannot_be_taken_away_or_gone_round():
+    import threading
+
+    def blind(x):
+        sys.setprofile(None)
+        return double(x)
+
+    def threaded(x):
+        found = []
+        thread = threading.Thread(target=lambda: found.append(double(x)))
+        thread.start()
+        thread.join()
+        return found[0]
+
+    assert outcome(blind) is Outcome.REFERENCE
+    assert outcome(threaded) is Outcome.REFERENCE
+
+
+def test_a_class_that_is_no_module_is_told_so():
+    class Plain:
+        def __init__(self, channels):
+            pass
+
+    assert "not an nn.Module" in str(Report(examine(MODULE, Plain)))
+
+
+@pytest.mark.parametrize("result", [torch.eye(3).to_sparse(), object()])
+def test_a_strange_result_is_wrong_and_no_crash(result):
+    assert outcome(lambda x: result) is Outcome.WRONG
 
 
 def test_the_global_random_state_is_left_alone():

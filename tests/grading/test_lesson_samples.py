@@ -1,5 +1,6 @@
 """Three submissions of every lesson, graded by the real command: blank, right, half wrong."""
 
+import ast
 import csv
 import shutil
 import subprocess
@@ -29,6 +30,12 @@ def marked(notebook: NotebookNode, kind: str) -> dict[str, NotebookNode]:
     return {cell.metadata.nbgrader.grade_id: cell for cell in cells}
 
 
+def wrong(check: str) -> str:
+    """An answer to the exercise of a check cell that can be called and is never right."""
+    call = ast.parse(check).body[0].value
+    return f"def {call.args[1].id}(*arguments, **options):\n    return 'wrong'"
+
+
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_blank_right_and_half_wrong(lesson: str, tmp_path: Path) -> None:
     shutil.copy(REPOSITORY / "nbgrader_config.py", tmp_path)
@@ -44,8 +51,11 @@ def test_blank_right_and_half_wrong(lesson: str, tmp_path: Path) -> None:
         folder = tmp_path / "submitted" / learner / lesson
         shutil.copytree(REPOSITORY / "notebooks" / lesson, folder)
         work = read("notebooks", lesson)
-        for name in names:
-            marked(work, "solution")[name].source = answers[name]
+        for name, cell in marked(work, "solution").items():
+            if name in names:
+                cell.source = answers[name]
+            elif learner == "half":
+                cell.source = wrong(marked(work, "grade")[f"{name}-check"].source)
         nbformat.write(work, folder / f"{lesson}.ipynb")
 
     command = [Path(sys.executable).parent / "course-grade", "--lesson", lesson]

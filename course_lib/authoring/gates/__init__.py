@@ -51,5 +51,5 @@ def check_release(path: Path, solution: NotebookNode) -> list[str]:
 
 
 def check_release_folder(root: Path, lessons: Iterable[str]) -> list[str]:
-    """All files too many or missing in the release folder."""
+    """All files in the release folder that no lesson makes."""
     return release.folder(root, lessons)
