@@ -11,6 +11,7 @@ from functools import partial
 from torch import nn
 
 from course_lib.networks.placement import resnet
+from course_lib.networks.van import VAN
 
 _NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "resnet18": partial(resnet, 18),
@@ -18,6 +19,10 @@ _NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "resnet50": partial(resnet, 50),
     "resnet101": partial(resnet, 101),
     "resnet152": partial(resnet, 152),
+    "van_b0": partial(VAN, "b0"),
+    "van_b1": partial(VAN, "b1"),
+    "van_b2": partial(VAN, "b2"),
+    "van_b3": partial(VAN, "b3"),
 }
 
 __all__ = ["build", "names"]
