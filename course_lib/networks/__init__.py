@@ -10,15 +10,22 @@ from functools import partial
 
 from torch import nn
 
+from course_lib.networks.mobilenet import mobilenet
 from course_lib.networks.placement import resnet
+from course_lib.networks.scnet import SCNet
 from course_lib.networks.van import VAN
 
 _NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "mobilenet_v2": mobilenet,
+    "mobilenet_v2_coordinate": partial(mobilenet, "coordinate"),
     "resnet18": partial(resnet, 18),
     "resnet34": partial(resnet, 34),
     "resnet50": partial(resnet, 50),
     "resnet101": partial(resnet, 101),
     "resnet152": partial(resnet, 152),
+    "scnet50": partial(SCNet, 50),
+    "scnet50_v1d": partial(SCNet, 50, "v1d"),
+    "scnet101": partial(SCNet, 101),
     "van_b0": partial(VAN, "b0"),
     "van_b1": partial(VAN, "b1"),
     "van_b2": partial(VAN, "b2"),

@@ -11,20 +11,20 @@ https://arxiv.org/abs/1512.03385. Dilation in place of stride: F. Yu, V. Koltun,
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from course_lib.networks._arguments import require_classes, require_one_of
+from course_lib.networks._features import walk
 
 Slot = Callable[[int], nn.Module]
 
 #: Where a slot can stand: before or after the BatchNorm of the second convolution, after the last
 #: BatchNorm of the branch, or once behind each of the first three stages.
 PLACES = ("conv2", "bn2", "branch", "stage")
-#: The feature maps that `ResNet.features` knows, in their order.
-FEATURES = ("stem", "layer1", "layer2", "layer3", "layer4")
 
 _LAYERS: Mapping[int, tuple[int, int, int, int]] = {
     18: (2, 2, 2, 2),
@@ -255,21 +255,16 @@ class ResNet(nn.Module):
         Raises:
             ValueError: if a name is unknown or there is none.
         """
-        for name in names:
-            require_one_of("feature", name, FEATURES)
-        if not names:
-            raise ValueError(f"names is empty; there are: {', '.join(FEATURES)}")
-        maps = {}
-        for name in FEATURES[: 1 + max(map(FEATURES.index, names))]:
-            if name == "stem":
-                x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
-            else:
-                x = getattr(self, name)(x)
-                behind = getattr(self, name.replace("layer", "attention"), None)
-                x = x if behind is None else behind(x)
-            if name in names:
-                maps[name] = x
-        return maps
+        stages = {f"layer{stage}": partial(self._stage, stage) for stage in range(1, 5)}
+        return walk({"stem": self._stem, **stages}, x, names)
+
+    def _stem(self, x: Tensor) -> Tensor:
+        return self.maxpool(self.relu(self.bn1(self.conv1(x))))
+
+    def _stage(self, stage: int, x: Tensor) -> Tensor:
+        x = getattr(self, f"layer{stage}")(x)
+        behind = getattr(self, f"attention{stage}", None)
+        return x if behind is None else behind(x)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, H, W) -> scores (B, classes)."""

@@ -22,9 +22,7 @@ from torch.nn import functional as F
 
 from course_lib.attention import VisualAttention
 from course_lib.networks._arguments import require_classes, require_one_of
-
-#: The feature maps that `VAN.features` knows, in their order.
-FEATURES = ("stage1", "stage2", "stage3", "stage4")
+from course_lib.networks._features import walk
 
 
 @dataclass(frozen=True)
@@ -158,16 +156,7 @@ class VAN(nn.Module):
         Raises:
             ValueError: if a name is unknown or there is none.
         """
-        for name in names:
-            require_one_of("feature", name, FEATURES)
-        if not names:
-            raise ValueError(f"names is empty; there are: {', '.join(FEATURES)}")
-        maps = {}
-        for name in FEATURES[: 1 + max(map(FEATURES.index, names))]:
-            x = getattr(self, name)(x)
-            if name in names:
-                maps[name] = x
-        return maps
+        return walk({f"stage{i}": getattr(self, f"stage{i}") for i in range(1, 5)}, x, names)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, H, W) -> scores (B, classes)."""

@@ -238,5 +238,5 @@ def test_an_unknown_feature_is_refused():
     network = on_meta("resnet18")
     with pytest.raises(ValueError, match="feature='layer5' is unknown; there are: stem, layer1"):
         network.features(torch.empty(1, 3, 32, 32, device="meta"), ["layer5"])
-    with pytest.raises(ValueError, match="names is empty"):
+    with pytest.raises(ValueError, match=r"names=\[\] must be a list of some of stem, layer1"):
         network.features(torch.empty(1, 3, 32, 32, device="meta"), [])
