@@ -10,12 +10,17 @@ from functools import partial
 
 from torch import nn
 
+from course_lib.networks.danet import DANet
+from course_lib.networks.dual_pooling import DualPoolingResNet
 from course_lib.networks.mobilenet import mobilenet
 from course_lib.networks.placement import resnet
 from course_lib.networks.scnet import SCNet
 from course_lib.networks.van import VAN
 
 _NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "danet_resnet50": partial(DANet, 50),
+    "danet_resnet101": partial(DANet, 101),
+    "dual_pooling_resnet18": partial(DualPoolingResNet, 18),
     "mobilenet_v2": mobilenet,
     "mobilenet_v2_coordinate": partial(mobilenet, "coordinate"),
     "resnet18": partial(resnet, 18),
