@@ -14,6 +14,7 @@ from course_lib.networks.danet import DANet
 from course_lib.networks.dual_pooling import DualPoolingResNet
 from course_lib.networks.mobilenet import mobilenet
 from course_lib.networks.placement import resnet
+from course_lib.networks.residual_attention_network import ResidualAttentionNetwork
 from course_lib.networks.scnet import SCNet
 from course_lib.networks.van import VAN
 
@@ -23,6 +24,8 @@ _NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "dual_pooling_resnet18": partial(DualPoolingResNet, 18),
     "mobilenet_v2": mobilenet,
     "mobilenet_v2_coordinate": partial(mobilenet, "coordinate"),
+    "residual_attention_56": partial(ResidualAttentionNetwork, 56),
+    "residual_attention_92": partial(ResidualAttentionNetwork, 92),
     "resnet18": partial(resnet, 18),
     "resnet34": partial(resnet, 34),
     "resnet50": partial(resnet, 50),
