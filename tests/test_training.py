@@ -143,6 +143,21 @@ def test_the_seed_decides_and_random_numbers_of_others_are_left_alone():
     assert first[1]["loss"].iloc[0] != _run(seed=2)[1]["loss"].iloc[0]
 
 
+def test_every_epoch_has_random_numbers_of_its_own():
+    drawn = {}
+
+    class Noting(nn.Dropout):
+        def forward(self, x):
+            y = super().forward(x)
+            drawn.setdefault(len(drawn), (y == 0).flatten())
+            return y
+
+    model = nn.Sequential(nn.Conv2d(2, 8, 1), Noting(0.5), nn.Conv2d(8, 3, 1))
+    optimiser = torch.optim.SGD(model.parameters(), 0.0)
+    training.fit(model, lambda epoch: _batches(0, (4,)), _loss, optimiser, epochs=2)
+    assert not torch.equal(drawn[0], drawn[1])
+
+
 class _KilledError(Exception):
     pass
 

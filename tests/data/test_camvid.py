@@ -262,6 +262,19 @@ def test_what_lies_outside_of_the_picture_is_ignored(tmp_path):
     assert image[:, mask == IGNORE].abs().max() < 0.02  # the mean colour, to a step of 1/255
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_scaled_images_and_masks_still_lie_on_each_other(tmp_path, seed):
+    _road(tmp_path)
+    dataset = CamVid(tmp_path, "train", 32, augmentation=Augmentation(scale=(0.6, 2)), seed=seed)
+    image, mask = dataset[0]
+    known = [c for c in CLASSES if c[2] in (4, 17, 21)]
+    colours = torch.tensor([c[0] for c in known]) / 255
+    colours = (colours - torch.tensor(MEAN)) / torch.tensor(STD)
+    nearest = (image[None] - colours[:, :, None, None]).square().sum(1).argmin(0)
+    right = torch.tensor([c[2] for c in known])[nearest] == mask
+    assert right[mask != IGNORE].double().mean() > 0.97  # the blurred borders may differ
+
+
 def test_no_augmentation_outside_of_training(tmp_path):
     _split_layout(tmp_path)
     for split in ("valid", "test"):
