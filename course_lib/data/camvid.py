@@ -312,18 +312,26 @@ class _Decoder:
         values = np.asarray(picture).astype(np.int64)
         if picture.mode == "P":
             palette = _palette(picture)
-            if coding == "colour" or (coding == "auto" and self._is_camvid(palette)):
-                return self._by_colour(palette[values], path)
+            share = {"colour": 1.0, "index": 0.0}.get(coding, self._share_of_camvid(palette))
+            if share >= 0.5:
+                classes = self._by_colour(palette[values], path)
+                if share < 1:
+                    raise ValueError(
+                        f"{path}: its palette is CamVid's in part only; set coding to 'colour' or "
+                        "'index'"
+                    )
+                return classes
         elif coding == "colour":
             raise ValueError(f"{path}: it has mode {picture.mode}, so it holds no colours")
         return self._by_index(values, path)
 
-    def _is_camvid(self, palette: np.ndarray) -> bool:
+    def _share_of_camvid(self, palette: np.ndarray) -> float:
+        """Share of CamVid's colours among the first of a palette."""
         # Judged by the palette and not by the pixels, so that pictures with few classes are read
-        # like the others. Half: another palette (VOC's, a grey ramp) shares some colours by
-        # chance, and one wrong colour among CamVid's must be an error and not a change of coding.
+        # like the others. Other palettes (VOC's, a grey ramp) share some colours by chance.
         head = np.unique(palette[: len(self._colours)])
-        return 2 * np.isin(head, self._colours).sum() >= len(head)
+        head = head[head >= 0]
+        return float(np.isin(head, self._colours).mean()) if len(head) else 0.0
 
     def _by_colour(self, packed: np.ndarray, path: Path) -> np.ndarray:
         place = np.searchsorted(self._colours, packed).clip(max=len(self._colours) - 1)

@@ -348,8 +348,19 @@ class TestFaultsOnDisk:
         picture.save(tmp_path / "valid_labels" / "0016E5_07959.png")
         message = r"0016E5_07959\.png: \(128, 64, 129\) at row 2, column 3"
         self._refused(message, tmp_path, "valid", coding="colour")
-        if not palette:
-            self._refused(message, tmp_path, "valid")
+        self._refused(message, tmp_path, "valid")
+
+    def test_palette_that_could_be_read_both_ways(self, tmp_path):
+        # The first colours of VOC: three of the five are CamVid's, too, and only those occur.
+        _split_layout(tmp_path, frames={"train": ["a"]})
+        picture = Image.fromarray(np.array([[0, 1, 3, 0]], np.uint8).repeat(12, 0).repeat(4, 1))
+        picture.putpalette(_voc()[:15])
+        picture.save(tmp_path / "train_labels" / "a.png")
+        self._refused(r"a\.png: its palette is CamVid's in part only", tmp_path, "train")
+        by_index = CamVid(tmp_path, "train", 32, coding="index")[0][1]
+        assert by_index.unique().tolist() == [0, 1, 3]
+        by_colour = CamVid(tmp_path, "train", 32, coding="colour")[0][1]
+        assert by_colour.unique().tolist() == [4, 26, IGNORE]
 
     def test_number_without_class(self, tmp_path):
         _split_layout(tmp_path, _index32)
