@@ -5,6 +5,8 @@ block. The exceptions stand in a table here, as the authors' repositories have t
 
 * SimAM between the second convolution and its BatchNorm, with the lambda of 0.1 that their
   ImageNet command sets;
+* strip pooling on the map that the last convolution of the branch receives (the authors have it in
+  the last block of the earlier stages only; here it is in every block of ``stages``);
 * BAM behind each of the first three stages, not in the blocks;
 * CBAM like SE; the BatchNorm of its spatial gate starts with weight 0, so that this gate is 1/2
   everywhere in a new network.
@@ -40,6 +42,7 @@ class Placement:
 _PLACEMENTS: Mapping[str, Placement] = {
     "bam": Placement("stage"),
     "simam": Placement("conv2", {"e_lambda": 0.1}),
+    "spm": Placement("inner"),
 }
 #: Not gates of a map: a classifier, a map of one fixed size, and a convolution of its own network.
 _REFUSED = ("csra", "rga", "scconv")

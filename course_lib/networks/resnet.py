@@ -22,9 +22,9 @@ from course_lib.networks._features import walk
 
 Slot = Callable[[int], nn.Module]
 
-#: Where a slot can stand: before or after the BatchNorm of the second convolution, after the last
-#: BatchNorm of the branch, or once behind each of the first three stages.
-PLACES = ("conv2", "bn2", "branch", "stage")
+#: Where a slot can stand: on the input of the branch's last convolution, between the second
+#: convolution and its BatchNorm, behind the last BatchNorm, behind each of the first three stages.
+PLACES = ("inner", "conv2", "branch", "stage")
 
 _LAYERS: Mapping[int, tuple[int, int, int, int]] = {
     18: (2, 2, 2, 2),
@@ -66,13 +66,9 @@ class _Block(nn.Module):
         width = channels_out if place == "branch" else planes
         self.attention = slot(width) if slot else nn.Identity()
 
-    def second(self, x: Tensor) -> Tensor:
-        """The second convolution and its BatchNorm, with the slot if it stands there."""
-        x = self.conv2(x)
-        if self.place == "conv2":
-            x = self.attention(x)
-        x = self.bn2(x)
-        return self.attention(x) if self.place == "bn2" else x
+    def at(self, place: str, x: Tensor) -> Tensor:
+        """The mechanism's output if it stands there, else `x`."""
+        return self.attention(x) if self.place == place else x
 
     def branch(self, x: Tensor) -> Tensor:
         raise NotImplementedError
@@ -80,8 +76,7 @@ class _Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C', H / stride, W / stride)."""
         shortcut = x if self.downsample is None else self.downsample(x)
-        x = self.branch(x)
-        return self.relu(shortcut + (self.attention(x) if self.place == "branch" else x))
+        return self.relu(shortcut + self.at("branch", self.branch(x)))
 
 
 class BasicBlock(_Block):
@@ -115,7 +110,8 @@ class BasicBlock(_Block):
 
     def branch(self, x: Tensor) -> Tensor:
         """The residual branch up to its last BatchNorm."""
-        return self.second(self.relu(self.bn1(self.conv1(x))))
+        x = self.at("inner", self.relu(self.bn1(self.conv1(x))))
+        return self.bn2(self.at("conv2", self.conv2(x)))
 
 
 class Bottleneck(_Block):
@@ -152,7 +148,8 @@ class Bottleneck(_Block):
     def branch(self, x: Tensor) -> Tensor:
         """The residual branch up to its last BatchNorm."""
         x = self.relu(self.bn1(self.conv1(x)))
-        return self.bn3(self.conv3(self.relu(self.second(x))))
+        x = self.relu(self.bn2(self.at("conv2", self.conv2(x))))
+        return self.bn3(self.conv3(self.at("inner", x)))
 
 
 class ResNet(nn.Module):
@@ -164,7 +161,8 @@ class ResNet(nn.Module):
             slots empty.
         classes: number of classes.
         place: where the slot stands: ``"branch"``, after the last BatchNorm of the branch;
-            ``"conv2"`` and ``"bn2"``, before and after the BatchNorm of the second convolution;
+            ``"conv2"``, between the second convolution and its BatchNorm; ``"inner"``, on the
+            activated map that the last convolution receives;
             ``"stage"``, once behind each of the first three stages, as ``attention1`` and so on.
         stages: stages whose slots are filled; with ``"stage"`` the fourth is left out.
         output_stride: pixels of the picture per cell of the last map, 32, 16 or 8; what is taken
@@ -205,6 +203,10 @@ class ResNet(nn.Module):
                 f"multi_grid={multi_grid!r} must have {counts[3]} factors, one for each block of "
                 "the last stage"
             )
+        if multi_grid is not None and min(multi_grid) < 1:
+            raise ValueError(f"multi_grid={multi_grid!r} must be positive factors")
+        if place == "stage" and not set(stages) & {1, 2, 3}:
+            raise ValueError(f"place='stage' has no slot in stages={stages!r}; use some of 1, 2, 3")
         block: type[Any] = BasicBlock if depth < 50 else Bottleneck
         small = stem == "small"
         self.conv1 = (

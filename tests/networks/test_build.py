@@ -93,7 +93,8 @@ class Noted(nn.Module):
         (18, "stage", [64, 128, 256]),
         (50, "branch", [256] * 3 + [512] * 4 + [1024] * 6 + [2048] * 3),
         (50, "conv2", [64] * 3 + [128] * 4 + [256] * 6 + [512] * 3),
-        (50, "bn2", [64] * 3 + [128] * 4 + [256] * 6 + [512] * 3),
+        (18, "inner", [64, 64, 128, 128, 256, 256, 512, 512]),
+        (50, "inner", [64] * 3 + [128] * 4 + [256] * 6 + [512] * 3),
         (50, "stage", [256, 512, 1024]),
     ],
 )
@@ -105,20 +106,36 @@ def test_every_place_has_its_slots_and_width(depth, place, channels):
     assert all(m.seen is not None for m in network.modules() if isinstance(m, Noted))
 
 
-@pytest.mark.parametrize(("place", "layer"), [("conv2", "conv2"), ("bn2", "bn2")])
-@pytest.mark.parametrize("depth", [18, 50])
-def test_the_slot_sees_what_its_place_says(depth, place, layer):
+@pytest.mark.parametrize(
+    ("depth", "place", "before", "after"),
+    [
+        (18, "conv2", "conv2", "bn2"),
+        (18, "inner", "relu", "conv2"),
+        (18, "branch", "bn2", None),
+        (50, "conv2", "conv2", "bn2"),
+        (50, "inner", "relu", "conv3"),
+        (50, "branch", "bn3", None),
+    ],
+)
+def test_the_slot_stands_between_its_neighbours(depth, place, before, after):
     block = ResNet(depth, Noted, place=place).eval().layer2[0]
-    seen = []
-    getattr(block, layer).register_forward_hook(lambda module, inputs, output: seen.append(output))
+    order = []
+    for name, module in block.named_children():
+        module.register_forward_hook(lambda *_, name=name: order.append(name))
     block(torch.randn(1, block.conv1.in_channels, 9, 6))
-    assert torch.equal(block.attention.seen, seen[0])
+    here = order.index("attention")
+    assert order[here - 1 - (order[here - 1] == "downsample")] == before
+    if after:
+        assert order[here + 1] == after
+    else:
+        assert order[here + 1 :] == ["relu"]
 
 
-def test_simam_and_bam_stand_where_their_authors_put_them():
+def test_simam_strips_and_bam_stand_where_their_authors_put_them():
     simam = on_meta("resnet50", attention="simam")
     assert simam.layer1[0].place == "conv2"
     assert simam.layer1[0].attention.e_lambda == 0.1
+    assert on_meta("resnet50", attention="spm").layer1[0].place == "inner"
     bam = on_meta("resnet50", attention="bam")
     assert isinstance(bam.layer1[0].attention, nn.Identity)
     assert [n for n, _ in bam.named_children() if "attention" in n] == [
@@ -226,6 +243,8 @@ def test_names_are_sorted_and_all_can_be_built():
         ("resnet18", {"place": "head"}, "place='head' is unknown"),
         ("resnet18", {"classes": 0}, "classes=0 must be a positive whole number"),
         ("resnet50", {"multi_grid": (1, 2)}, "must have 3 factors"),
+        ("resnet50", {"multi_grid": (0, 1, 2)}, "must be positive factors"),
+        ("resnet18", {"attention": "bam", "stages": (4,)}, "has no slot in stages="),
     ],
 )
 def test_wrong_arguments_are_refused_in_one_line(name, options, message):
