@@ -259,3 +259,19 @@ def test_an_unknown_feature_is_refused():
         network.features(torch.empty(1, 3, 32, 32, device="meta"), ["layer5"])
     with pytest.raises(ValueError, match=r"names=\[\] must be a list of some of stem, layer1"):
         network.features(torch.empty(1, 3, 32, 32, device="meta"), [])
+
+
+@pytest.mark.parametrize(
+    "name", ["mobilenet_v2_coordinate", "residual_attention_56", "scnet50_v1d", "van_b0"]
+)
+def test_a_training_step_reaches_every_parameter_and_a_state_can_be_loaded(name):
+    torch.manual_seed(0)
+    network = build(name, classes=3)
+    x = torch.randn(2, 3, 97, 128)
+    network(x).square().sum().backward()
+    assert [n for n, p in network.named_parameters() if p.grad is None] == []
+    assert all(p.grad.isfinite().all() for p in network.parameters())
+    twin = build(name, classes=3)
+    twin.load_state_dict(network.state_dict())
+    with torch.no_grad():
+        assert torch.equal(network.eval()(x), twin.eval()(x))
