@@ -52,6 +52,33 @@ def test_names_and_shapes_are_torchvisions(depth, name, shape):
         assert ResNet(depth).state_dict()[name].shape == shape
 
 
+def published_keys(depth):
+    """The keys of torchvision's checkpoints, by the rule of their names."""
+    blocks = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}[depth]
+
+    def norm(name):
+        parts = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+        return [f"{name}.{part}" for part in parts]
+
+    keys = ["conv1.weight", *norm("bn1"), "fc.weight", "fc.bias"]
+    for stage, count in enumerate(blocks, 1):
+        for place in range(count):
+            block = f"layer{stage}.{place}"
+            for i in range(1, 3 if depth < 50 else 4):
+                keys += [f"{block}.conv{i}.weight", *norm(f"{block}.bn{i}")]
+            if place == 0 and (stage > 1 or depth >= 50):
+                keys += [f"{block}.downsample.0.weight", *norm(f"{block}.downsample.1")]
+    return keys
+
+
+@pytest.mark.parametrize(("depth", "entries"), [(18, 122), (34, 218), (50, 320), (101, 626)])
+def test_the_keys_are_those_of_torchvisions_checkpoints(depth, entries):
+    with torch.device("meta"):
+        keys = list(ResNet(depth).state_dict())
+    assert len(keys) == entries
+    assert sorted(keys) == sorted(published_keys(depth))
+
+
 @pytest.mark.parametrize("depth", [18, 50])
 def test_a_plain_checkpoint_has_no_keys_of_the_slot(depth):
     with torch.device("meta"):
