@@ -36,8 +36,13 @@ def count_macs(module: nn.Module, shape: Sequence[int]) -> int:
     """Multiply-adds of convolutions and matrix products for an input of `shape`, batch included."""
     twin = copy.deepcopy(module).to("meta").eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        twin(torch.empty(tuple(shape), device="meta"))
+        twin(torch.empty(tuple(shape), device="meta", dtype=_dtype(module)))
     return counter.get_total_flops() // 2
+
+
+def _dtype(module: nn.Module) -> torch.dtype:
+    """The dtype that the module computes in: that of its first parameter, else float32."""
+    return next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)
 
 
 def activation_bytes(module: nn.Module, shape: Sequence[int]) -> int:
@@ -91,7 +96,8 @@ def race(
 
     Turns make the ratio of two functions fair where other work on the machine comes and goes. With
     one thread on the CPU it is the processor's time for this process, which other work does not
-    lengthen; else it is the time that passes.
+    lengthen; on a CUDA device it is the time between two events of its stream; else it is the time
+    that passes.
 
     Args:
         functions: what to run.
@@ -102,6 +108,21 @@ def race(
     device = torch.device(device)
     alone = device.type == "cpu" and torch.get_num_threads() == 1
     clock = time.process_time if alone else time.perf_counter
+
+    def measured(function: Callable[[], object]) -> float:
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                begin, finish = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+                begin.record()
+                function()
+                finish.record()
+                finish.synchronize()
+            return begin.elapsed_time(finish) / 1e3  # from milliseconds
+        start = clock()
+        function()
+        _synchronise(device)
+        return clock() - start
+
     best = dict.fromkeys(functions, float("inf"))
     for function in functions.values():
         function()  # caches, thread pools, first allocations
@@ -109,10 +130,7 @@ def race(
     end, turn = time.perf_counter() + seconds, 0
     while turn < rounds or time.perf_counter() < end:
         for name, function in functions.items():
-            start = clock()
-            function()
-            _synchronise(device)
-            best[name] = min(best[name], clock() - start)
+            best[name] = min(best[name], measured(function))
         turn += 1
     return best
 
@@ -245,8 +263,9 @@ class Cost:
         macs: multiply-adds of one image.
         activations: bytes kept for the backward pass of one image, beyond input and parameters.
         forward: seconds without gradients, for the batch that was asked for, or None.
-        training: seconds of a forward and backward pass, or None.
-        peak: bytes of the forward and backward pass, or None.
+        training: seconds of a forward and backward pass, or None, also where BatchNorm refuses a
+            single value per channel in train mode.
+        peak: bytes of the forward and backward pass, or None, as before.
     """
 
     name: str
@@ -272,7 +291,8 @@ def cost(
         module: any module that takes one tensor and gives one.
         shape: (B, C, H, W); counts are for one image, times for the batch.
         name: what a table calls it; the class's name unless given.
-        measure: whether to run it, with random numbers on the module's device.
+        measure: whether to run it, with random numbers on the module's device. Where train mode
+            refuses the shape (BatchNorm with one value per channel), only the forward pass is.
         seconds: time for each of the two measurements.
     """
     one = (1, *shape[1:])
@@ -287,7 +307,7 @@ def cost(
         return counted
     parameter = next(module.parameters(), torch.empty(0))
     device = parameter.device
-    x = torch.randn(*shape, device=device, dtype=parameter.dtype, requires_grad=True)
+    x = torch.randn(*shape, device=device, dtype=_dtype(module), requires_grad=True)
     twin = copy.deepcopy(module)
 
     def forward() -> Tensor:
@@ -302,7 +322,12 @@ def cost(
     twin.eval()
     first = race({"forward": forward}, seconds=seconds, device=device)["forward"]
     twin.train()
-    second = race({"training": training}, seconds=seconds, device=device)["training"]
+    try:
+        second = race({"training": training}, seconds=seconds, device=device)["training"]
+    except ValueError as error:
+        if "Expected more than 1 value per channel" not in str(error):
+            raise
+        return replace(counted, forward=first)
     x.grad = None
     twin.zero_grad()
     peak = peak_bytes(training, device=device)

@@ -168,3 +168,31 @@ def test_names_are_escaped_and_missing_times_are_dashes():
     assert "2.5 M" in str(table)
     assert "3 MiB" in str(table)
     assert "500 ms" in str(table)
+
+
+def test_measuring_leaves_out_the_training_that_batch_norm_refuses():
+    for size, chosen in (((12, 10), names()), ((1, 1), ["cbam", "bam", "cbam_spatial", "triplet"])):
+        table = compare(chosen, 64, *size, measure=True, seconds=0)
+        assert all(found.forward is not None for found in table.costs)
+        for found in table.costs:
+            assert (found.training is None) == (found.peak is None)
+    table = compare(["bam", "se"], 64, 12, 10, measure=True, seconds=0)
+    assert table["bam"].training is None
+    assert table["se"].training is not None
+    assert str(table).splitlines()[2].split()[-2:] == ["–", "–"]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_counts_do_not_depend_on_the_dtype(dtype):
+    for name in ("se", "pam", "cam", "sge", "gc"):
+        expected = count_macs(create(name, 64), (1, 64, 12, 10))
+        assert count_macs(create(name, 64, dtype=dtype), (1, 64, 12, 10)) == expected
+    found = cost(create("cbam", 64, dtype=dtype), (2, 64, 12, 10), measure=True, seconds=0)
+    assert found.training > 0
+
+
+@pytest.mark.gpu
+def test_race_on_cuda_measures_the_device():
+    small, large = (torch.ones(n, n, device="cuda") for n in (64, 8192))
+    times = race({"small": lambda: small @ small, "large": lambda: large @ large}, device="cuda")
+    assert 0 < times["small"] < times["large"]

@@ -2,7 +2,9 @@
 
 Every mechanism is an ``nn.Module`` whose first argument is ``channels``, then ``reduction`` where
 there is one. ``module(x)`` gives the new feature map; ``module.explain(x)`` gives what was computed
-on the way, as a dictionary of named tensors (gates, attention maps).
+on the way, as a dictionary of named tensors (gates, attention maps). Like any forward pass, it
+updates the statistics of BatchNorm in train mode, and its tensors carry gradients: call ``eval()``
+first where that is not wanted, and ``detach()`` them before plotting.
 """
 
 import inspect

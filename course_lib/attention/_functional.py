@@ -73,7 +73,12 @@ def attend(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
 
     On the CPU it goes by blocks of queries; elsewhere, and for compilers, it is torch's fused
     kernel. On the CPU that kernel wants one width for queries, keys and values, and to pad a query
-    of C / 8 numbers to C nearly doubles the products, so that only compilers get it there.
+    of C / 8 numbers to C nearly doubles the products, so that only compilers get it there. On CUDA
+    it wants widths that are multiples of 8, so that others are padded by zeros, which change
+    nothing. In float64 torch has no fused kernel for CUDA and holds the N * M energies there.
+
+    On the CPU the N * M energies of an image are held up to 2**20 of them. Above that there is
+    neither a double backward pass nor forward-mode differentiation (jvp); both raise an error.
 
     Args:
         query: (B, d, N).
@@ -98,10 +103,17 @@ def attend(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
     query, key, value = (t.transpose(1, 2).unsqueeze(1) for t in (query, key, value))
     if query.device.type == "cpu":
         common = max(width, query.shape[3])
-        query, key, value = (F.pad(t, (0, common - t.shape[3])) for t in (query, key, value))
+        query, key, value = (_widened(t, common) for t in (query, key, value))
+    elif query.device.type != "meta":  # which counts operations, not those on zeros
+        query, key, value = (_widened(t, -(-t.shape[3] // 8) * 8) for t in (query, key, value))
     query, key, value = (t.contiguous() for t in (query, key, value))
     mixed = F.scaled_dot_product_attention(query, key, value, scale=scale)
     return mixed[:, 0, :, :width].transpose(1, 2)
+
+
+def _widened(x: Tensor, width: int) -> Tensor:
+    """Zeros added to the last axis: (..., d) -> (..., width)."""
+    return x if x.shape[-1] == width else F.pad(x, (0, width - x.shape[-1]))
 
 
 class _BlockwiseAttention(torch.autograd.Function):

@@ -40,6 +40,7 @@ from torch.nn import functional as F
 from course_lib.attention._arguments import (
     at_least_float32,
     bottleneck,
+    require_channels,
     require_odd,
     require_positive,
 )
@@ -90,7 +91,8 @@ class ChannelGate(nn.Module):
     ) -> None:
         super().__init__()
         hidden = bottleneck(channels, reduction)
-        if not pools or isinstance(pools, str) or any(pool not in _POOLS for pool in pools):
+        several = isinstance(pools, Sequence) and not isinstance(pools, str)
+        if not several or not pools or any(pool not in _POOLS for pool in pools):
             raise ValueError(f"pools={pools!r} must be a list of some of {', '.join(_POOLS)}")
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
         self.pools = tuple(pools)
@@ -115,7 +117,7 @@ class SpatialGate(nn.Module):
     """Gate every position by a convolution over the maximum and the mean of its channels.
 
     Args:
-        channels: number of input channels C; the gate does not depend on it.
+        channels: number of input channels C; the parameters do not depend on it.
         kernel_size: odd side k of the convolution.
         norm: whether BatchNorm follows the convolution (the released code).
         mean_first: whether the convolution sees [mean, max] (the paper) in place of [max, mean].
@@ -123,7 +125,8 @@ class SpatialGate(nn.Module):
         dtype: dtype of the parameters.
 
     Raises:
-        ValueError: if a number is not positive or the kernel size is even.
+        ValueError: if a number is not positive or the kernel size is even; in ``forward`` if the
+            map has other channels.
     """
 
     def __init__(
@@ -140,12 +143,14 @@ class SpatialGate(nn.Module):
         require_positive(channels=channels)
         require_odd(kernel_size=kernel_size)
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
+        self.channels = channels
         self.mean_first = mean_first
         self.conv = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False, **factory)
         self.norm = nn.BatchNorm2d(1, momentum=0.01, **factory) if norm else None
 
     def gate(self, x: Tensor) -> Tensor:
         """The factor of every position: (B, C, H, W) -> (B, 1, H, W), in (0, 1)."""
+        require_channels(x, self.channels)
         mean = x.mean(1, keepdim=True)
         if torch.is_grad_enabled():
             largest = x.max(1, keepdim=True).values
@@ -222,8 +227,8 @@ class CBAM(nn.Module):
         result.mul_(self.spatial.gate(result).to(image.dtype))
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
-        """``{"channel": (B, C, 1, 1), "spatial": (B, 1, H, W)}``, the latter where there is one."""
-        gates = {"channel": self.channel.gate(x)}
+        """``channel_gate`` (B, C, 1, 1), and ``spatial_gate`` (B, 1, H, W) where there is one."""
+        gates = {"channel_gate": self.channel.gate(x)}
         if self.spatial is not None:
-            gates["spatial"] = self.spatial.gate(x * gates["channel"].to(x.dtype))
+            gates["spatial_gate"] = self.spatial.gate(x * gates["channel_gate"].to(x.dtype))
         return gates

@@ -28,7 +28,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.attention._arguments import at_least_float32, require_positive
+from course_lib.attention._arguments import at_least_float32, require_channels, require_positive
 from course_lib.attention._functional import without_autocast
 
 
@@ -36,13 +36,13 @@ class ChannelAttention(nn.Module):
     """Add to every channel a softmax-weighted mixture of all channels.
 
     Args:
-        channels: number of input channels C; the module does not depend on it.
+        channels: number of input channels C; the parameter does not depend on it.
         plain: whether the weights are softmax(G) (the paper) in place of softmax(-G).
         device: device of the parameter.
         dtype: dtype of the parameter.
 
     Raises:
-        ValueError: if the number of channels is not positive.
+        ValueError: if the number of channels is not positive; in ``forward`` if the map has others.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class ChannelAttention(nn.Module):
         super().__init__()
         require_positive(channels=channels)
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
+        self.channels = channels
         self.plain = plain
         self.gamma = nn.Parameter(torch.zeros(1, **factory))
 
@@ -65,12 +66,13 @@ class ChannelAttention(nn.Module):
             wide = at_least_float32(flat)
             # The product is made with its sign, which saves a pass over the C * C numbers.
             sign = 1 if self.plain else -1
-            nothing = wide.new_zeros(())
-            gram = torch.baddbmm(nothing, wide, wide.transpose(1, 2), beta=0, alpha=sign)
-            return gram.softmax(-1)
+            if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+                return _Gram.apply(wide, sign).softmax(-1)
+            return _product(wide, wide.transpose(1, 2), sign).softmax(-1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix the channels: (B, C, H, W) -> (B, C, H, W)."""
+        require_channels(x, self.channels)
         flat = x.flatten(2)
         weights, gamma = self._attention(flat).to(x.dtype), self.gamma.to(x.dtype)
         with without_autocast(x):
@@ -82,4 +84,46 @@ class ChannelAttention(nn.Module):
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
         """What the module computed on the way: ``{"attention": (B, C, C)}``, rows sum to one."""
+        require_channels(x, self.channels)
         return {"attention": self._attention(x.flatten(2))}
+
+
+def _product(left: Tensor, right: Tensor, factor: float) -> Tensor:
+    """A scaled product of matrices in one pass: (B, m, k), (B, k, n) -> (B, m, n)."""
+    return torch.baddbmm(left.new_zeros(()), left, right, beta=0, alpha=factor)
+
+
+class _Gram(torch.autograd.Function):
+    """The Gram matrix times a factor, whose gradient is one product: (g + g^T) a.
+
+    As a product of two maps its gradient would be two, each as large as the map.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(a: Tensor, factor: float) -> Tensor:
+        """(B, C, N) -> (B, C, C)."""
+        return _product(a, a.transpose(1, 2), factor)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, float], output: Tensor) -> None:
+        """Keep the map."""
+        a, ctx.factor = inputs
+        ctx.save_for_backward(a)
+        ctx.save_for_forward(a)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """Gradient of the map, differentiable in its turn."""
+        (a,) = ctx.saved_tensors
+        with without_autocast(a):
+            return _product(gradient + gradient.transpose(1, 2), a, ctx.factor), None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:
+        """Derivative in the direction of the tangent."""
+        (a,) = ctx.saved_tensors
+        with without_autocast(a):
+            half = _product(tangent, a.transpose(1, 2), ctx.factor)
+        return half + half.transpose(1, 2)

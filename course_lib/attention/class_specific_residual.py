@@ -28,7 +28,7 @@ Network (``residual_attention.py``).
 import torch
 from torch import Tensor, nn
 
-from course_lib.attention._arguments import at_least_float32, require_positive
+from course_lib.attention._arguments import at_least_float32, require_above_zero, require_positive
 
 
 class ClassSpecificResidualAttention(nn.Module):
@@ -58,8 +58,7 @@ class ClassSpecificResidualAttention(nn.Module):
     ) -> None:
         super().__init__()
         require_positive(channels=channels, classes=classes)
-        if not temperature > 0:
-            raise ValueError(f"temperature={temperature} must be positive; 99 means the maximum")
+        require_above_zero("temperature", temperature, "99 means the maximum")
         self.temperature = temperature
         self.attention_weight = attention_weight
         self.head = nn.Conv2d(channels, classes, 1, bias=False, device=device, dtype=dtype)

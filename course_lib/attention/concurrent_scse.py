@@ -17,14 +17,16 @@ symbol              shape                  meaning
 ==================  =====================  ==============================================
 
 Source: A. Guha Roy, N. Navab, C. Wachinger, *Concurrent Spatial and Channel 'Squeeze &
-Excitation' in Fully Convolutional Networks*, MICCAI 2018; *Recalibrating Fully Convolutional
-Networks With Spatial and Channel "Squeeze and Excitation" Blocks*, IEEE TMI 2019. Authors' code:
-https://github.com/ai-med/squeeze_and_excitation.
+Excitation' in Fully Convolutional Networks*, MICCAI 2018, https://arxiv.org/abs/1803.02579;
+*Recalibrating Fully Convolutional Networks With Spatial and Channel "Squeeze and Excitation"
+Blocks*, IEEE TMI 2019. Authors' code: https://github.com/ai-med/squeeze_and_excitation.
 
 The implementations in use disagree: the authors take the maximum and r = 2, segmentation_models
 .pytorch the sum and r = 16. ``fusion="sum", reduction=16`` gives the latter; its factor lies in
 (0, 2), so that it can amplify, whereas the maximum never does. The maximum is taken of the
-products, not of the gates: where X is negative it keeps the *smaller* gate.
+products, not of the gates: where X is negative it keeps the *smaller* gate. Where the products are
+equal (X = 0, or equal gates), the whole gradient goes to the channel gate's product, whereas
+``torch.max`` of two maps gives each half of it.
 """
 
 from typing import Any
@@ -33,7 +35,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_lib.attention._arguments import bottleneck, require_one_of, require_positive
+from course_lib.attention._arguments import (
+    bottleneck,
+    require_channels,
+    require_one_of,
+    require_positive,
+)
 from course_lib.attention._functional import image_by_image, pixel_scores, walks_by_image
 
 
@@ -87,7 +94,7 @@ class SpatialSqueezeExcitation(nn.Module):
         dtype: dtype of the parameters.
 
     Raises:
-        ValueError: if ``channels`` is not positive.
+        ValueError: if ``channels`` is not positive; in ``forward`` if the map has other channels.
     """
 
     def __init__(
@@ -103,6 +110,7 @@ class SpatialSqueezeExcitation(nn.Module):
 
     def gate(self, x: Tensor) -> Tensor:
         """The factor of every pixel: (B, C, H, W) -> (B, 1, H, W), in (0, 1)."""
+        require_channels(x, self.score.in_channels)
         return pixel_scores(self.score, x.flatten(2)).sigmoid().unflatten(2, x.shape[2:])
 
     def forward(self, x: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.attention._arguments import require_odd, require_positive
+from course_lib.attention._arguments import require_channels, require_odd, require_positive
 
 
 def adaptive_kernel_size(channels: int, gamma: float = 2, offset: float = 1) -> int:
@@ -50,7 +50,8 @@ class EfficientChannelAttention(nn.Module):
         dtype: dtype of the parameters.
 
     Raises:
-        ValueError: if a number is not positive or the kernel size is even.
+        ValueError: if a number is not positive or the kernel size is even; in ``forward`` if the
+            map has other channels.
     """
 
     def __init__(
@@ -66,11 +67,13 @@ class EfficientChannelAttention(nn.Module):
         if kernel_size is None:
             kernel_size = adaptive_kernel_size(channels)
         require_odd(kernel_size=kernel_size)
+        self.channels = channels
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
         self.conv = nn.Conv1d(1, 1, kernel_size, padding=kernel_size // 2, bias=False, **factory)
 
     def gate(self, x: Tensor) -> Tensor:
         """The factor of every channel: (B, C, H, W) -> (B, C, 1, 1), in (0, 1)."""
+        require_channels(x, self.channels)
         squeezed = x.mean((2, 3)).unsqueeze(1)
         return self.conv(squeezed).sigmoid().transpose(1, 2).unsqueeze(-1)
 

@@ -33,7 +33,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.attention._arguments import at_least_float32, bottleneck, require_one_of
+from course_lib.attention._arguments import (
+    at_least_float32,
+    bottleneck,
+    require_channels,
+    require_one_of,
+)
 from course_lib.attention._functional import pixel_scores
 
 
@@ -62,7 +67,8 @@ class GlobalContext(nn.Module):
         dtype: dtype of the parameters.
 
     Raises:
-        ValueError: if a number is not positive, C < r, or the pooling or fusion is unknown.
+        ValueError: if a number is not positive, C < r, or the pooling or fusion is unknown; in
+            ``forward`` if the map has other channels.
     """
 
     def __init__(
@@ -79,6 +85,7 @@ class GlobalContext(nn.Module):
         hidden = bottleneck(channels, reduction)
         require_one_of("pooling", pooling, ("attention", "average"))
         require_one_of("fusion", fusion, ("add", "mul", "both"))
+        self.channels = channels
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
         self.score = None
         if pooling == "attention":
@@ -97,6 +104,7 @@ class GlobalContext(nn.Module):
 
     def context(self, x: Tensor) -> Tensor:
         """The weighted mean of the pixels: (B, C, H, W) -> (B, C, 1, 1)."""
+        require_channels(x, self.channels)
         if self.score is None:
             return x.mean((2, 3), keepdim=True)
         pixels = x.flatten(2)

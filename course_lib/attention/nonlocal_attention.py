@@ -44,7 +44,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_lib.attention._arguments import bottleneck
+from course_lib.attention._arguments import bottleneck, require_positive
 from course_lib.attention._functional import attend, attention_map
 
 
@@ -82,7 +82,10 @@ class NonLocal(nn.Module):
     ) -> None:
         super().__init__()
         width = bottleneck(channels, reduction)
-        value_width = bottleneck(channels, value_reduction or reduction)
+        if value_reduction is None:
+            value_reduction = reduction
+        require_positive(value_reduction=value_reduction)
+        value_width = bottleneck(channels, value_reduction)
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
         self.scale = width**-0.5 if scaled else 1.0
         self.pooled = pooled

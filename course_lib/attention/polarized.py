@@ -41,7 +41,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.attention._arguments import require_one_of, require_positive
+from course_lib.attention._arguments import require_channels, require_one_of, require_positive
 from course_lib.attention._functional import image_by_image, pixel_scores, walks_by_image
 
 
@@ -53,6 +53,7 @@ class _Polarized(nn.Module):
     ) -> None:
         super().__init__()
         require_one_of("softmax_order", softmax_order, ("paper", "released"))
+        self.channels = channels
         self.softmax_order = softmax_order
 
         def projection(outputs: int) -> nn.Conv2d:
@@ -83,11 +84,13 @@ class _Polarized(nn.Module):
 
     def gates(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The factors, in (0, 1): (B, C, H, W) -> (B, C, 1, 1) and (B, 1, H, W)."""
+        require_channels(x, self.channels)
         _, channel, spatial = self._gates(x.flatten(2))
         return channel.unsqueeze(3), spatial.unflatten(2, x.shape[2:])
 
     def explain(self, x: Tensor) -> dict[str, Tensor]:
         """``pixel_weights`` and ``spatial_gate`` (B, 1, H, W), ``channel_gate`` (B, C, 1, 1)."""
+        require_channels(x, self.channels)
         weights, channel, spatial = self._gates(x.flatten(2))
         return {
             "pixel_weights": weights.unflatten(2, x.shape[2:]),
@@ -106,7 +109,7 @@ class PolarizedParallel(_Polarized):
         dtype: dtype of the parameters.
 
     Raises:
-        ValueError: if C < 2 or the order is unknown.
+        ValueError: if C < 2 or the order is unknown; in ``forward`` if the map has other channels.
     """
 
     def __init__(
@@ -153,7 +156,7 @@ class PolarizedSequential(_Polarized):
         dtype: dtype of the parameters.
 
     Raises:
-        ValueError: if C < 8 or the order is unknown.
+        ValueError: if C < 8 or the order is unknown; in ``forward`` if the map has other channels.
     """
 
     def __init__(

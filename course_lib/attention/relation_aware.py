@@ -43,11 +43,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from course_lib.attention._arguments import (
     at_least_float32,
     bottleneck,
+    require_channels,
     require_one_of,
+    require_pair,
     require_positive,
 )
 from course_lib.attention._functional import without_autocast
@@ -55,6 +58,11 @@ from course_lib.attention._functional import without_autocast
 
 class RelationAwareAttention(nn.Module):
     """Gate the pixels, then the channels, by their relations to all pixels and all channels.
+
+    Half-precision maps are gated in float32, and only the result is narrowed: relations grow with
+    the square of the map's scale, their variances with its fourth power. Under autocast only the
+    products that make the embeddings are narrow. To train in float16, use autocast, not a float16
+    module, whose running variances end at 65504.
 
     Args:
         channels: number of input channels C.
@@ -68,7 +76,7 @@ class RelationAwareAttention(nn.Module):
 
     Raises:
         ValueError: if there is no size, a number is not positive, or a layer would have no units;
-            in ``forward`` if the map has another size.
+            in ``forward`` if the map has another size or other channels.
     """
 
     def __init__(
@@ -84,11 +92,13 @@ class RelationAwareAttention(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        if size is None or len(size) != 2:
-            raise ValueError(f"size={size}: the weights belong to positions; give size=(H, W)")
+        if size is None:
+            raise ValueError("size=None: the weights belong to positions; give size=(H, W)")
+        require_pair("size", size, "(12, 10)")
         require_positive(height=size[0], width=size[1], hidden_reduction=hidden_reduction)
         require_one_of("branches", branches, ("both", "spatial", "channel"))
-        self.size = tuple(size)
+        self.channels = channels
+        self.size = (int(size[0]), int(size[1]))
         pixels = size[0] * size[1]
         narrow = bottleneck(channels, reduction)
         require_positive(spatial_reduction=spatial_reduction)
@@ -133,35 +143,40 @@ class RelationAwareAttention(nn.Module):
         """θ, φ (B, e, nodes) and the mean of ψ_x (B, 1, nodes) of (B, features, nodes)."""
         layers = [self.layers[f"{name}_{kind}"] for name in ("theta", "phi", "own")]
         # One product for the three embeddings reads x once.
-        weight = torch.cat([convolution.weight.flatten(1) for convolution, _ in layers])
+        weights = [convolution.weight.flatten(1) for convolution, _ in layers]
+        weight = at_least_float32(torch.cat(weights))
         products = torch.bmm(weight.expand(x.shape[0], -1, -1), x).unsqueeze(3).chunk(3, 1)
-        theta, phi, own = (
-            norm(product).relu().squeeze(3)
-            for (_, norm), product in zip(layers, products, strict=True)
-        )
+        with without_autocast(x):
+            theta, phi, own = (
+                _batch_norm(norm, at_least_float32(product)).relu().squeeze(3)
+                for (_, norm), product in zip(layers, products, strict=True)
+            )
         return theta, phi, own.mean(1, keepdim=True)
 
     def _gate(self, kind: str, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Gate (B, 1, nodes, 1) in (0, 1) of (B, features, nodes), and the embeddings θ and φ."""
         theta, phi, own = self._embedded(kind, x)
         convolution, norm = self.layers[f"relation_{kind}"]
-        with without_autocast(x):  # energies in float32 at least
-            theta, phi = at_least_float32(theta), at_least_float32(phi)
+        hidden, _, score = self.layers[f"score_{kind}"]
+        with without_autocast(x):  # energies in float32 at least, and what they lead to
             rows, columns = at_least_float32(convolution.weight.flatten(1)).chunk(2, 1)
             related = (rows @ phi.mT) @ theta + (columns @ theta.mT) @ phi
-        related = norm(related.to(norm.weight.dtype).unsqueeze(3)).relu()
-        gate = self.layers[f"score_{kind}"](torch.cat((own.unsqueeze(3), related), 1)).sigmoid()
+            related = _batch_norm(norm, related.unsqueeze(3)).relu()
+            joined = torch.cat((own.unsqueeze(3), related), 1)
+            gate = _embed(score, _embed(hidden, joined).relu()).sigmoid()
         return gate, theta, phi
 
     def _branches(self, x: Tensor) -> tuple[Tensor, dict[str, tuple[Tensor, Tensor, Tensor]]]:
         """The result, and of each branch the gate, (B, 1, H, W) or (B, C, 1, 1), θ and φ."""
+        require_channels(x, self.channels)
         if tuple(x.shape[2:]) != self.size:
             height, width = x.shape[2:]
             raise ValueError(
                 f"a map of {height}x{width} does not fit size={self.size}, for which this module "
                 f"was made; make one with size=({height}, {width})"
             )
-        parts = {}
+        parts, dtype = {}, x.dtype
+        x = at_least_float32(x)
         for kind in self.kinds:
             pixels = x.flatten(2)
             if kind == "spatial":
@@ -170,9 +185,9 @@ class RelationAwareAttention(nn.Module):
             else:
                 gate, theta, phi = self._gate(kind, pixels.transpose(1, 2))
                 gate = gate.transpose(1, 2)
-            parts[kind] = (gate, theta, phi)
+            parts[kind] = (gate.to(dtype), theta, phi)
             x = x * gate
-        return x, parts
+        return x.to(dtype), parts
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale the pixels, then the channels: (B, C, H, W) -> (B, C, H, W)."""
@@ -182,12 +197,14 @@ class RelationAwareAttention(nn.Module):
         """Gates and relations of the branches that the module has.
 
         ``spatial_gate`` (B, 1, H, W), ``spatial_relation`` (B, N, N), ``channel_gate``
-        (B, C, 1, 1) and ``channel_relation`` (B, C, C); row i holds the products of θ of node i.
+        (B, C, 1, 1) and ``channel_relation`` (B, C, C); row i holds the products of θ of node i,
+        in float32 at least.
         """
         explained = {}
         for kind, (gate, theta, phi) in self._branches(x)[1].items():
             explained[f"{kind}_gate"] = gate
-            explained[f"{kind}_relation"] = torch.bmm(theta.mT, phi)
+            with without_autocast(x):
+                explained[f"{kind}_relation"] = torch.bmm(theta.mT, phi)
         return explained
 
 
@@ -197,3 +214,23 @@ def _embedding(inputs: int, outputs: int, **factory: Any) -> nn.Sequential:
         nn.Conv2d(inputs, outputs, 1, bias=False, **factory),
         nn.BatchNorm2d(outputs, **factory),
     )
+
+
+def _embed(layer: nn.Sequential, x: Tensor) -> Tensor:
+    """What an `_embedding` computes, in the dtype of x: (B, inputs, M, 1) -> (B, outputs, M, 1)."""
+    convolution, norm = layer
+    return _batch_norm(norm, F.conv2d(x, convolution.weight.to(x.dtype)))
+
+
+def _batch_norm(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
+    """BatchNorm in the dtype of x, where its parameters and statistics may be narrower."""
+    if norm.weight.dtype == x.dtype:
+        return norm(x)
+    mean, variance = norm.running_mean.to(x.dtype), norm.running_var.to(x.dtype)
+    weight, bias = norm.weight.to(x.dtype), norm.bias.to(x.dtype)
+    y = F.batch_norm(x, mean, variance, weight, bias, norm.training, norm.momentum, norm.eps)
+    if norm.training:
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(variance)
+        norm.num_batches_tracked.add_(1)
+    return y

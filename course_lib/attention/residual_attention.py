@@ -31,8 +31,7 @@ https://github.com/fwang91/residual-attention-network (Caffe).
 The authors' model and its well-known PyTorch port disagree: after every up-sampling the port adds
 the map of that size again (at the end, the trunk), which the model does not (``wiring="port"``).
 The port also creates a projection in every unit that it never uses; those parameters do not exist
-here. Its pools are padded by one pixel on all sides and so are these; the pools of the Caffe model
-are not padded and let the last window hang over the edge.
+here. Its pools differ too: see ``pool``.
 """
 
 from typing import Any
@@ -79,11 +78,15 @@ class ResidualAttention(nn.Module):
         reduction: ratio; the units have C // reduction channels inside.
         scales: how often the mask branch halves the map, S.
         wiring: ``"authors"``, or ``"port"`` for the additions of the PyTorch port.
+        pool: ``"port"`` for the pools of the PyTorch port, padded by one pixel on all sides, or
+            ``"caffe"`` for those of the authors' model, which are not padded and whose last window
+            hangs over the edge. The default is the port's, also with the authors' wiring. From an
+            odd side 2k + 1 > 1 the port's make k + 1, the model's k; from 2k both make k.
         device: device of the parameters.
         dtype: dtype of the parameters.
 
     Raises:
-        ValueError: if a number is not positive, C < reduction, or the wiring is unknown.
+        ValueError: if a number is not positive, C < reduction, or the wiring or pool is unknown.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class ResidualAttention(nn.Module):
         *,
         scales: int = 3,
         wiring: str = "authors",
+        pool: str = "port",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -100,7 +104,9 @@ class ResidualAttention(nn.Module):
         hidden = bottleneck(channels, reduction)
         require_positive(scales=scales)
         require_one_of("wiring", wiring, ("authors", "port"))
+        require_one_of("pool", pool, ("port", "caffe"))
         self.wiring = wiring
+        self.pool = pool
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
 
         def units(count: int) -> list[nn.Module]:
@@ -125,10 +131,10 @@ class ResidualAttention(nn.Module):
         trunk = self.trunk(x)
         maps, skips = [trunk], []
         for scale in self.descent:
-            x = scale.down(_halved(x))
+            x = scale.down(self._halved(x))
             maps.append(x)
             skips.append(scale.skip(x))
-        x = self.lowest(_halved(x))
+        x = self.lowest(self._halved(x))
         for unit in self.ascent:
             x = unit(self._enlarged(x, maps.pop()) + skips.pop())
         return trunk, self.tail(self._enlarged(x, trunk)).sigmoid_()
@@ -136,6 +142,13 @@ class ResidualAttention(nn.Module):
     def _enlarged(self, x: Tensor, target: Tensor) -> Tensor:
         x = F.interpolate(x, target.shape[2:], mode="bilinear", align_corners=True)
         return x + target if self.wiring == "port" else x
+
+    def _halved(self, x: Tensor) -> Tensor:
+        """The maximum over 3 × 3 windows, two pixels apart: half the sides, at least one."""
+        if self.pool == "port":
+            return F.max_pool2d(x, 3, stride=2, padding=1)
+        window = (min(3, x.shape[2]), min(3, x.shape[3]))
+        return F.max_pool2d(x, window, stride=2, ceil_mode=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """Amplify the trunk by the mask: (B, C, H, W) -> (B, C, H, W)."""
@@ -151,8 +164,3 @@ class ResidualAttention(nn.Module):
 def _activated(channels: int, **factory: Any) -> tuple[nn.Module, nn.Module]:
     """BatchNorm, and a ReLU that overwrites its result."""
     return nn.BatchNorm2d(channels, **factory), nn.ReLU(inplace=True)
-
-
-def _halved(x: Tensor) -> Tensor:
-    """The maximum over 3 × 3 windows, two pixels apart: (B, C, H, W) -> (B, C, ceil(H / 2), …)."""
-    return F.max_pool2d(x, 3, stride=2, padding=1)

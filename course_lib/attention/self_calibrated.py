@@ -14,8 +14,8 @@ symbol              shape                 meaning
 ==================  ====================  ===================================================
 
 Source: J.-J. Liu, Q. Hou, M.-M. Cheng, C. Wang, J. Feng, *Improving Convolutional Networks with
-Self-Calibrated Convolutions*, CVPR 2020; authors' code: https://github.com/MCG-NKU/SCNet
-(``scnet.py``).
+Self-Calibrated Convolutions*, CVPR 2020, https://mftp.mmcheng.net/Papers/20cvprSCNet.pdf; authors'
+code: https://github.com/MCG-NKU/SCNet (``scnet.py``).
 
 Paper and code disagree: the paper up-samples bilinearly, the code takes the nearest cell
 (``upsampling``). Where H or W is no multiple of r the last rows and columns are not pooled, and

@@ -31,7 +31,7 @@ becomes sigmoid(1/2); here the statistics are of float32.
 import torch
 from torch import Tensor, nn
 
-from course_lib.attention._arguments import require_positive
+from course_lib.attention._arguments import require_above_zero, require_channels, require_positive
 from course_lib.attention._functional import image_by_image, walks_by_image
 
 
@@ -39,14 +39,14 @@ class SimAM(nn.Module):
     """Gate every number by how far it stands out of its channel.
 
     Args:
-        channels: number of input channels C; the module does not depend on it.
+        channels: number of input channels C.
         e_lambda: regulariser, positive.
         unbiased: whether the variance is over N - 1 (the released code) or N (the paper).
         device: accepted like everywhere; there are no parameters.
         dtype: accepted like everywhere; there are no parameters.
 
     Raises:
-        ValueError: if a number is not positive.
+        ValueError: if a number is not positive; in ``forward`` if the map has other channels.
     """
 
     def __init__(
@@ -60,13 +60,14 @@ class SimAM(nn.Module):
     ) -> None:
         super().__init__()
         require_positive(channels=channels)
-        if not e_lambda > 0:
-            raise ValueError(f"e_lambda={e_lambda} must be positive; the authors use 1e-4 and 0.1")
+        require_above_zero("e_lambda", e_lambda, "the authors use 1e-4 and 0.1")
+        self.channels = channels
         self.e_lambda = e_lambda
         self.unbiased = unbiased
 
     def gate(self, x: Tensor) -> Tensor:
         """The factor of every number: (B, C, H, W) -> (B, C, H, W), in [0.6225, 1)."""
+        require_channels(x, self.channels)
         positions = x.shape[2] * x.shape[3]
         share = (positions - 1) / positions if self.unbiased else 1.0
         # Not F.group_norm, which refuses one position of one image; there `standard` is 0.

@@ -33,7 +33,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.attention._arguments import at_least_float32, require_positive
+from course_lib.attention._arguments import at_least_float32, require_channels, require_positive
 from course_lib.attention._functional import image_by_image, walks_by_image, without_autocast
 
 
@@ -48,7 +48,8 @@ class SpatialGroupEnhance(nn.Module):
         dtype: dtype of the parameters.
 
     Raises:
-        ValueError: if a number is not positive or G does not divide C.
+        ValueError: if a number is not positive or G does not divide C; in ``forward`` if the map
+            has other channels.
     """
 
     epsilon = 1e-5
@@ -70,12 +71,14 @@ class SpatialGroupEnhance(nn.Module):
                 f"{channels}"
             )
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
+        self.channels = channels
         self.groups = groups
         self.weight = nn.Parameter(torch.zeros(1, groups, 1, 1, **factory))
         self.bias = nn.Parameter(torch.full((1, groups, 1, 1), float(initial_bias), **factory))
 
     def gate(self, x: Tensor) -> Tensor:
         """The factor of every group and position: (B, C, H, W) -> (B, G, H, W), in (0, 1)."""
+        require_channels(x, self.channels)
         batch, channels, height, width = x.shape
         positions = height * width
         with without_autocast(x):
@@ -87,15 +90,23 @@ class SpatialGroupEnhance(nn.Module):
             single = channels == self.groups
             likeness = wide * mean if single else torch.bmm(mean.transpose(1, 2), wide)
             likeness = likeness.reshape(batch, self.groups, positions)
-            centred = likeness - likeness.mean(2, keepdim=True)
+            # With one channel per group these maps are as large as x: one is enough.
+            in_place = not torch.is_grad_enabled()
+            centre = likeness.mean(2, keepdim=True)
+            centred = likeness.sub_(centre) if in_place else likeness - centre
             # A norm, since its gradient at a constant map is 0 where that of a root is infinite.
             spread = torch.linalg.vector_norm(centred, dim=2, keepdim=True)
             spread = spread / max(1, positions - 1) ** 0.5
-            standard = (centred / (spread + self.epsilon)).unflatten(2, (height, width))
+            spread = spread + self.epsilon
+            if in_place:
+                standard = centred.div_(spread).unflatten(2, (height, width))
+                return standard.mul_(self.weight).add_(self.bias).sigmoid_()
+            standard = (centred / spread).unflatten(2, (height, width))
             return (standard * self.weight + self.bias).sigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale every group and position by its gate: (B, C, H, W) -> (B, C, H, W)."""
+        require_channels(x, self.channels)
         if walks_by_image(x):
             return image_by_image(x, self._scale)
         return (self._grouped(x) * self.gate(x).unsqueeze(2).to(x.dtype)).flatten(1, 2)

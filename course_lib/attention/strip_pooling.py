@@ -38,7 +38,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_lib.attention._arguments import bottleneck, require_positive
+from course_lib.attention._arguments import bottleneck, require_pair, require_positive
 
 
 class StripPoolingAttention(nn.Module):
@@ -107,11 +107,10 @@ class MixedPooling(nn.Module):
     ) -> None:
         super().__init__()
         hidden = bottleneck(channels, reduction)
-        if len(pool_sizes) != 2:
-            raise ValueError(f"pool_sizes={pool_sizes} must be two whole numbers, such as (20, 12)")
+        require_pair("pool_sizes", pool_sizes, "(20, 12)")
         for size in pool_sizes:
             require_positive(pool_sizes=size)
-        self.pool_sizes = tuple(pool_sizes)
+        self.pool_sizes = (int(pool_sizes[0]), int(pool_sizes[1]))
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
         self.reduce_square = _normalised(channels, hidden, (1, 1), **factory)
         self.reduce_strip = _normalised(channels, hidden, (1, 1), **factory)

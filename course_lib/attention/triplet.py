@@ -36,7 +36,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.attention._arguments import require_odd, require_positive
+from course_lib.attention._arguments import require_channels, require_odd, require_positive
 from course_lib.attention._functional import image_by_image, walks_by_image
 
 
@@ -82,7 +82,8 @@ class TripletAttention(nn.Module):
         dtype: dtype of the parameters.
 
     Raises:
-        ValueError: if ``channels`` is not positive or the kernel is not odd.
+        ValueError: if ``channels`` is not positive or the kernel is not odd; in ``forward`` if the
+            map has other channels.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class TripletAttention(nn.Module):
         super().__init__()
         require_positive(channels=channels)
         require_odd(kernel_size=kernel_size)
+        self.channels = channels
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
         self.channel_column = _PairGate(kernel_size, **factory)
         self.row_channel = _PairGate(kernel_size, **factory)
@@ -104,6 +106,7 @@ class TripletAttention(nn.Module):
 
     def gates(self, x: Tensor) -> list[Tensor]:
         """Two or three gates in (0, 1): (B, C, 1, W), (B, C, H, 1) and (B, 1, H, W)."""
+        require_channels(x, self.channels)
         channel_column = self.channel_column(_pool(x, 2)).transpose(1, 2)
         # Over (H, C) as the authors have it, hence the exchange before and after.
         row_channel = self.row_channel(_pool(x, 3).transpose(2, 3)).permute(0, 3, 2, 1)

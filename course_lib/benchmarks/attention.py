@@ -27,8 +27,15 @@ from course_lib.attention import create, names
 from course_lib.benchmarks.straightforward import FORMS
 from course_lib.costs import peak_bytes, race
 
-#: (B, C, H, W): growing N, then growing C.
-SIZES = ((8, 64, 16, 16), (8, 64, 32, 32), (8, 64, 56, 56), (8, 256, 28, 28), (8, 512, 14, 14))
+#: (B, C, H, W): growing N, then growing C, then a batch that the modules go through by image.
+SIZES = (
+    (8, 64, 16, 16),
+    (8, 64, 32, 32),
+    (8, 64, 56, 56),
+    (8, 256, 28, 28),
+    (8, 512, 14, 14),
+    (32, 256, 56, 56),
+)
 #: The positions of these cost N * N, those of rga N ** 3.
 QUADRATIC = ("pam", "nonlocal")
 QUADRATIC_SIZES = ((1, 64, 32, 32), (1, 64, 64, 64), (1, 64, 96, 96), (1, 64, 128, 128))

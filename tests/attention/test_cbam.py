@@ -100,4 +100,4 @@ def test_without_spatial_gate_it_is_the_channel_gate():
     module = randomise(CBAM(32, 4, spatial=False, dtype=torch.float64))
     x = feature_map(2, 32, 9, 7)
     assert torch.equal(module(x), module.channel(x))
-    assert set(module.explain(x)) == {"channel"}
+    assert set(module.explain(x)) == {"channel_gate"}

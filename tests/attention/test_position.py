@@ -125,3 +125,34 @@ def test_at_the_start_only_gamma_has_a_gradient():
     module(feature_map(2, 16, 7, 6)).square().sum().backward()
     moved = {name for name, p in module.named_parameters() if p.grad.abs().max() > 0}
     assert moved == {"gamma"}
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("channels", [16, 32, 64])  # queries of 2, 4 and 8 numbers
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_on_cuda_the_map_is_never_held(channels, dtype):
+    module = randomise(PositionAttention(channels)).to("cuda", dtype)
+    x = torch.randn(1, channels, 128, 128, device="cuda", dtype=dtype, requires_grad=True)
+    energies = x.element_size() * (128 * 128) ** 2
+    module(x).sum().backward()  # the libraries' workspaces stay
+    with torch.no_grad():
+        assert peak_bytes(lambda: module(x), device="cuda") < energies / 4
+    assert peak_bytes(lambda: module(x).sum().backward(), device="cuda") < energies / 4
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("channels", [16, 32, 64])
+def test_on_cuda_it_gives_what_it_gives_on_the_cpu(channels):
+    module = randomise(PositionAttention(channels))
+    x = feature_map(2, channels, 24, 20, dtype=torch.float32)
+    y = module(x)
+    assert distance(module.cuda()(x.cuda()).cpu(), y) < 1e-2  # TF32
+
+
+@pytest.mark.parametrize(("width", "wide"), [(2, 8), (8, 8), (9, 16)])
+def test_padded_widths_change_nothing(width, wide):
+    q, k, v = (noise(2, width, n, seed=n) for n in (7, 6, 6))
+    rows = [_functional._widened(t.mT, wide) for t in (q, k, v)]
+    assert all(t.shape[-1] == wide for t in rows)
+    mixed = torch.nn.functional.scaled_dot_product_attention(*rows, scale=0.7)
+    assert distance(mixed[..., :width].mT, _functional.attend(q, k, v, 0.7)) < 1e-12

@@ -1,5 +1,8 @@
 """What is special in the mechanisms of the survey: published counts, structure, refusals."""
 
+import copy
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -450,6 +453,17 @@ REFUSED = [
     ("gc", 16, {"fusion": "scale"}, "there are: add, mul, both"),
     ("coordinate", 16, {"reduction": 0}, "reduction=0"),
     ("coordinate", 16, {"activation": "gelu"}, "there are: hardswish, relu, silu, sigmoid"),
+    ("mpm", 16, {"pool_sizes": 20}, "pool_sizes=20 must be two whole numbers"),
+    ("mpm", 16, {"pool_sizes": "ab"}, "pool_sizes='ab' must be two whole numbers"),
+    ("csra", 16, {"temperature": "a"}, "temperature='a' must be positive"),
+    ("csra", 16, {"temperature": None}, "temperature=None must be positive"),
+    ("simam", 16, {"e_lambda": None}, "e_lambda=None must be positive"),
+    ("simam", 16, {"e_lambda": True}, "e_lambda=True must be positive"),
+    ("cbam", 16, {"pools": 3}, "pools=3 must be a list of some of avg, max, lp, lse"),
+    ("se", 16, {"reduction": True}, "reduction=True must be a positive whole number"),
+    ("nonlocal", 16, {"value_reduction": 0}, "value_reduction=0 must be a positive whole number"),
+    ("residual", 16, {"pool": "max"}, "pool='max' is unknown; there are: port, caffe"),
+    ("rga", 64, {"size": 12}, "size=12 must be two whole numbers"),
     ("rga", 64, {}, "give size="),
     ("rga", 64, {"size": (0, 3)}, "height=0"),
     ("rga", 64, {"size": (2, 3)}, "fewer pixels than spatial_reduction=8"),
@@ -500,3 +514,80 @@ def test_exports_for_any_batch(name):
     program = torch.export.export(module, (torch.randn(3, 64, 6, 7),), dynamic_shapes=(batch,))
     x = torch.randn(5, 64, 6, 7)
     assert distance(program.module()(x), module(x)) < 1e-6
+
+
+@pytest.mark.parametrize("scale", [1, 20, 300])
+@pytest.mark.parametrize("branches", ["both", "spatial", "channel"])
+def test_rga_in_float16_is_near_float64(scale, branches):
+    module = create("rga", 64, size=(6, 7), hidden_reduction=2, branches=branches)
+    module = randomise(module, seed=2).eval().half()
+    x = (scale * noise(2, 64, 6, 7, seed=3)).half()
+    found, maps = module(x), module.explain(x)
+    assert found.dtype == torch.float16
+    module.double()
+    truth, true_maps = module(x.double()), module.explain(x.double())
+    for a, b in ((found, truth), *((maps[key], true_maps[key]) for key in true_maps)):
+        assert a.isfinite().all()
+        assert (a.double() - b).abs().max() < 2e-2 * b.abs().max()
+
+
+def test_rga_trains_in_bfloat16():
+    module = (
+        randomise(create("rga", 64, size=(6, 7), hidden_reduction=2), seed=2).bfloat16().train()
+    )
+    twin = copy.deepcopy(module).double()
+    x = noise(4, 64, 6, 7, seed=3).bfloat16().requires_grad_()
+    y = module(x)
+    truth = twin(x.double())
+    assert (y.double() - truth).abs().max() < 2e-2 * truth.abs().max()
+    y.sum().backward()
+    assert all(p.grad.isfinite().all() for p in module.parameters())
+    for (name, found), true in zip(module.named_buffers(), twin.buffers(), strict=True):
+        assert (found.double() - true).abs().max() <= 2e-2 * true.abs().max(), name
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 7, 8, 56, 57])
+def test_residual_pools(side):
+    """The sizes of Caffe are ceil((side - 3) / 2) + 1; each window begins at an even place."""
+    x = feature_map(1, 4, side, side)
+    port = create("residual", 4, device="meta")._halved(x)
+    caffe = create("residual", 4, pool="caffe", device="meta")._halved(x)
+    assert port.shape[2:] == ((side + 1) // 2,) * 2
+    assert caffe.shape[2:] == (max(1, -(-(side - 3) // 2) + 1),) * 2
+    for i in range(caffe.shape[2]):
+        for j in range(caffe.shape[3]):
+            window = x[:, :, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3]
+            assert torch.equal(caffe[:, :, i, j], window.amax((2, 3)))
+    module = made("residual", 16, pool="caffe")
+    assert module(feature_map(2, 16, side, side)).shape == (2, 16, side, side)
+
+
+FITTING = ["cam", "cbam_spatial", "eca", "simam", "triplet", "sge", "gc", "sse", "rga",
+           "polarized_parallel", "polarized_sequential"]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["forward", "explain"])
+@pytest.mark.parametrize("name", FITTING)
+def test_another_number_of_channels_is_refused_in_one_line(name, method):
+    module = create(name, 64, **({"size": (12, 10)} if name == "rga" else {})).eval()
+    for channels in (32, 65, 128):
+        with pytest.raises(ValueError, match="does not fit channels=64") as error:
+            getattr(module, method)(torch.randn(2, channels, 12, 10))
+        assert "\n" not in str(error.value)
+
+
+def test_whole_numbers_of_numpy_are_accepted():
+    n = np.int64
+    made_of = [
+        ("mpm", {"reduction": n(4), "pool_sizes": (n(4), n(2))}),
+        ("rga", {"size": (n(12), n(10)), "spatial_reduction": n(4)}),
+        ("cbam", {"reduction": n(4), "kernel_size": n(3)}),
+        ("csra", {"classes": n(5), "temperature": np.float32(2)}),
+        ("simam", {"e_lambda": np.float64(0.1)}),
+        ("sge", {"groups": n(8)}),
+        ("nonlocal", {"value_reduction": n(4)}),
+        ("residual", {"scales": n(2)}),
+    ]
+    for name, options in made_of:
+        y = create(name, n(64), **options)(torch.randn(2, 64, 12, 10))
+        assert y.isfinite().all(), name

@@ -162,9 +162,9 @@ def cbam(
 ) -> Maps:
     first = cbam_channel(p, x, train, reduction, bias, pools, "channel.")
     if not spatial:
-        return {"y": first["y"], "channel": first["gate"]}
+        return {"y": first["y"], "channel_gate": first["gate"]}
     second = cbam_spatial(p, first["y"], train, kernel_size, norm, mean_first, "spatial.")
-    return {"y": second["y"], "channel": first["gate"], "spatial": second["gate"]}
+    return {"y": second["y"], "channel_gate": first["gate"], "spatial_gate": second["gate"]}
 
 
 def pam(p: State, x: Tensor, train: bool, reduction: int = 8, scaled: bool = False) -> Maps:
@@ -335,6 +335,7 @@ CASES: dict[str, Case] = {
         ],
         holds=behaviours("positions rows flip transpose shift shrinks batch"),
         gate=(0, 1),
+        fresh=({"bias": False}, 0.4897, 0.5119),
         mutants=mutants.SE,
     ),
     "eca": Case(
@@ -371,6 +372,8 @@ CASES: dict[str, Case] = {
         ),
         holds=behaviours("shrinks batch"),
         gate=(0, 1),
+        fresh=({}, 0.0555, 0.5213),
+        momentum=0.01,
         mutants=mutants.CBAM,
         trains_on_one_pixel=False,
         tiny_options={"reduction": 4, "kernel_size": 3},
@@ -398,6 +401,8 @@ CASES: dict[str, Case] = {
         layout=spatial_layout,
         holds=behaviours("channels shrinks batch"),
         gate=(0, 1),
+        fresh=({"norm": False, "mean_first": True}, 0.2575, 0.8316),
+        momentum=0.01,
         mutants=mutants.CBAM_SPATIAL,
         trains_on_one_pixel=False,
         tiny_options={"kernel_size": 3},
@@ -417,6 +422,8 @@ CASES: dict[str, Case] = {
         ),
         holds=behaviours("positions rows flip transpose shift identity batch"),
         dead=frozenset({"key.bias"}),
+        initial={"gamma": 0},
+        fresh=({}, 1, 1),
         mutants=mutants.PAM,
         tiny=8,
     ),
@@ -427,6 +434,10 @@ CASES: dict[str, Case] = {
         macs=lambda c, h, w, **_: 2 * c * c * h * w,
         layout=lambda c, **_: [(1,)],
         holds=behaviours("positions rows channels flip transpose shift identity batch"),
+        initial={"gamma": 0},
+        fresh=({}, 1, 1),
+        wide=frozenset({"attention"}),
+        keeps_autocast_out=True,
         mutants=mutants.CAM,
         tiny=4,
     ),
@@ -449,6 +460,7 @@ CASES: dict[str, Case] = {
         layout=nonlocal_layout,
         holds=behaviours("flip transpose identity batch"),
         dead=frozenset({"phi.bias", "g.bias", "out.bias"}),
+        initial={"norm.weight": 0, "gamma": 0},
         mutants=mutants.NONLOCAL,
         trains_on_one_pixel=False,
         tiny=4,
@@ -461,6 +473,10 @@ CASES: dict[str, Case] = {
         layout=lambda c, groups=64, **_: [(1, groups, 1, 1)] * 2,
         holds=behaviours("positions rows flip transpose shift double shrinks batch"),
         gate=(0, 1),
+        initial={"weight": 0, "bias": 1},
+        fresh=({"groups": 64}, 0.7311, 0.7311),
+        wide=frozenset({"gate"}),
+        keeps_autocast_out=True,
         mutants=mutants.SGE,
         tiny_options={"groups": 2},
         tiny=4,
@@ -473,6 +489,8 @@ CASES: dict[str, Case] = {
         layout=lambda c, **_: [],
         holds=behaviours("positions rows channels flip transpose shift double shrinks batch"),
         gate=(0.62245, 1),
+        fresh=({}, 0.6225, 0.9896),
+        keeps_autocast_out=True,
         mutants=mutants.SIMAM,
         tiny=4,
     ),
