@@ -93,7 +93,14 @@ class Case:
         scores: the output is not a map of the input's shape (CSRA).
         tiny: channels of the smallest sensible module, for gradcheck.
         tiny_options: further options of that module.
-        half_tolerance: relative to the largest output, for float16 and bfloat16.
+        overflows: (number of the form, scale of the input) whose float16 output is not finite.
+        wide: keys of `explain` that stay float32 for inputs of half precision.
+        keeps_autocast_out: autocast changes nothing for float32 inputs.
+        initial: `(**options) -> {parameter: its first value, or "kaiming" for N(0, 2 / fan_in)}`;
+            what is not named has torch's first values. A name that only some forms have may stand.
+        fresh: (options, lowest, highest y / x of a new module in eval mode), measured on the
+            authors' module (§21 of the notes on the mechanisms), for the options that they have.
+        momentum: of BatchNorm.
     """
 
     truth: Truth
@@ -113,7 +120,12 @@ class Case:
     scores: bool = False
     tiny: int = 16
     tiny_options: Options | None = None
-    half_tolerance: float = 0.02
+    overflows: frozenset[tuple[int, int]] = frozenset()
+    wide: frozenset[str] = frozenset()
+    keeps_autocast_out: bool = False
+    initial: Callable[..., dict[str, float | str]] = lambda **options: {}
+    fresh: tuple[Options, float, float] | None = None
+    momentum: float = 0.1
 
     def make(self, name: str, channels: int, height: int, width: int, **options: Any) -> nn.Module:
         """The module, built for this size where it needs one."""

@@ -11,6 +11,7 @@ from .machinery import BEHAVIOURS, distance, feature_map, generator, noise, rand
 
 HEIGHT, WIDTH, CHANNELS = 12, 10, 64
 HOLDS, FAILS = 1e-9, 1e-3
+NORMS = (torch.nn.modules.batchnorm._BatchNorm, torch.nn.LayerNorm, torch.nn.GroupNorm)
 
 
 def permutation(n: int) -> Tensor:
@@ -78,6 +79,61 @@ def test_identity_of_a_new_module(name):
     x = feature_map(2, channels, HEIGHT, WIDTH, seed=12)
     gap = distance(module(x), x)
     assert (gap == 0) if "identity" in case.holds else (gap > FAILS)
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_the_first_values_of_the_parameters(name):
+    case, channels = CASES[name], 512
+    torch.manual_seed(0)
+    unused = set(case.initial())
+    for form in case.forms:
+        module = case.make(name, channels, HEIGHT, WIDTH, **form)
+        initial = case.initial(**form)
+        for key, parameter in module.named_parameters():
+            owner, _, kind = key.rpartition(".")
+            owner = module.get_submodule(owner)
+            if key in initial:
+                unused.discard(key)
+                law = initial[key]
+            elif isinstance(owner, NORMS):
+                law = 1 if kind == "weight" else 0
+            else:
+                law = "uniform"
+            if not isinstance(law, str):
+                assert (parameter == law).all(), key
+                continue
+            fan_in = owner.weight[0].numel()
+            largest = parameter.abs().max()
+            if law == "uniform":  # what torch gives convolutions and linear layers
+                assert largest <= fan_in**-0.5 * 1.0001, key
+                spread = (3 * fan_in) ** -0.5
+            else:
+                spread = (2 / fan_in) ** 0.5
+                assert largest > 2 * spread, key  # normal, not uniform
+            if parameter.numel() >= 500:  # the spread of 500 normal numbers is known to 3 %
+                assert abs(parameter.std() / spread - 1) < 0.15, key
+                assert abs(parameter.mean()) < 0.2 * spread, key
+            else:
+                assert parameter.numel() < 2 or largest > 0, key
+    assert not unused
+
+
+@pytest.mark.parametrize("name", [name for name in MAPS if CASES[name].fresh is not None])
+def test_a_new_module_scales_as_the_authors_does(name):
+    """Their lowest and highest y / x lie among those of some new modules, or nearly."""
+    case = CASES[name]
+    options, *theirs = case.fresh
+    torch.manual_seed(0)
+    found = []
+    for seed in range(12):
+        module = case.make(name, CHANNELS, HEIGHT, WIDTH, **options).eval()
+        x = noise(2, CHANNELS, HEIGHT, WIDTH, seed=seed, dtype=torch.float32)
+        with torch.no_grad():
+            ratio = (module(x) / x)[x.abs() > 1e-2]
+        found.append((ratio.min().item(), ratio.max().item()))
+    slack = 1e-3 + 0.15 * (theirs[1] - theirs[0])
+    for ours, their in zip(zip(*found, strict=True), theirs, strict=True):
+        assert min(ours) - slack < their < max(ours) + slack
 
 
 @pytest.mark.parametrize("name", sorted(CASES))

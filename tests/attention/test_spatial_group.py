@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from course_lib.attention import SpatialGroupEnhance
+from course_lib.costs import peak_bytes
 
 from .machinery import distance, feature_map, noise, randomise
 
@@ -77,3 +78,18 @@ def test_groups_divide_the_channels(groups):
         SpatialGroupEnhance(16, groups=groups)
     with pytest.raises(ValueError, match="channels=32 is not divisible by groups=64"):
         SpatialGroupEnhance(32)
+
+
+@pytest.mark.parametrize("groups", [64, 8])
+def test_without_gradients_little_memory_and_the_same_numbers(groups):
+    module = randomise(SpatialGroupEnhance(64, groups=groups))
+    x = feature_map(1, 64, 24, 24, dtype=torch.float32)
+    size = x.numel() * x.element_size()
+    with torch.no_grad():
+        before = x.clone()
+        y = module(x)
+        held = peak_bytes(lambda: module(x))
+    assert torch.equal(x, before)
+    assert distance(y, module(x)) < 1e-6
+    # One channel per group: one map that becomes the gate, and the result.
+    assert held < (2.1 if groups == 64 else 1.5) * size

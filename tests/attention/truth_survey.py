@@ -621,6 +621,13 @@ def behaviours(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+#: The four projections of the authors' polarized self-attention.
+POLARIZED_INITIAL = {
+    f"{branch}_{part}.weight": "kaiming"
+    for branch in ("channel", "spatial")
+    for part in ("query", "value")
+}
+
 CASES: dict[str, Case] = {
     "residual": Case(
         truth=residual,
@@ -644,6 +651,7 @@ CASES: dict[str, Case] = {
         macs=lambda c, h, w, classes=20, **_: classes * c * h * w,
         layout=lambda c, classes=20, **_: kernel(classes, c),
         holds=behaviours("batch"),
+        wide=frozenset({"pixel_scores", "pixel_weights"}),
         mutants=mutants.CSRA,
         scores=True,
         tiny=4,
@@ -697,6 +705,8 @@ CASES: dict[str, Case] = {
         macs=lka_macs,
         layout=lka_layout,
         holds=behaviours("batch"),
+        fresh=({}, -0.4539, 0.502),
+        overflows=frozenset({(0, 300), (1, 300)}),
         mutants=mutants.LKA,
         tiny=4,
     ),
@@ -711,6 +721,7 @@ CASES: dict[str, Case] = {
             *kernel(c, c, bias=True),
         ],
         holds=behaviours("batch"),
+        overflows=frozenset({(0, 20), (1, 20), (0, 300), (1, 300)}),
         mutants=mutants.VAN,
         tiny=4,
     ),
@@ -723,6 +734,7 @@ CASES: dict[str, Case] = {
         holds=behaviours("batch"),
         gate=(1, 2),
         dead=frozenset({"channel.0.bias", *(f"spatial.{i}.bias" for i in (0, 3, 6))}),
+        fresh=({}, 1.4949, 1.5052),
         mutants=mutants.BAM,
         trains_on_one_image=False,
         trains_on_one_pixel=False,
@@ -769,6 +781,9 @@ CASES: dict[str, Case] = {
         layout=parallel_layout,
         holds=behaviours("positions rows flip transpose shift batch"),
         gate=(0, 2),
+        initial=lambda **_: POLARIZED_INITIAL,
+        fresh=({"softmax_order": "released"}, 0.9154, 1.1243),
+        overflows=frozenset({(1, 300)}),
         mutants=mutants.POLARIZED_PARALLEL,
         tiny=4,
     ),
@@ -780,6 +795,8 @@ CASES: dict[str, Case] = {
         layout=sequential_layout,
         holds=behaviours("positions rows flip transpose shift shrinks batch"),
         gate=(0, 1),
+        initial=lambda **_: POLARIZED_INITIAL,
+        fresh=({"softmax_order": "released"}, 0.1106, 0.3767),
         mutants=mutants.POLARIZED_SEQUENTIAL,
         tiny=16,
     ),
@@ -795,6 +812,8 @@ CASES: dict[str, Case] = {
         ),
         holds=behaviours("shrinks batch"),
         gate=(0, 1),
+        fresh=({}, 0.2644, 0.5924),
+        momentum=0.01,
         mutants=mutants.TRIPLET,
         trains_on_one_pixel=False,
         tiny=4,
@@ -813,6 +832,12 @@ CASES: dict[str, Case] = {
         layout=gc_layout,
         holds=behaviours("positions rows flip transpose shift identity batch"),
         dead=frozenset({"score.bias"}),
+        initial=lambda **_: {
+            "score.weight": "kaiming",
+            "score.bias": 0,
+            **{f"{part}.3.{kind}": 0 for part in ("add", "mul") for kind in ("weight", "bias")},
+        },
+        fresh=({}, 1, 1),
         mutants=mutants.GC,
         tiny_options={"reduction": 4},
     ),
@@ -837,6 +862,7 @@ CASES: dict[str, Case] = {
         holds=behaviours("rows flip shift shrinks batch"),
         gate=(0, 1),
         dead=frozenset({"reduce.bias"}),
+        fresh=({}, 0.1585, 0.3566),
         mutants=mutants.COORDINATE,
         tiny=4,
     ),
@@ -853,6 +879,7 @@ CASES: dict[str, Case] = {
         layout=rga_layout,
         holds=behaviours("shrinks batch"),
         gate=(0, 1),
+        wide=frozenset({"spatial_relation", "channel_relation"}),
         mutants=mutants.RGA,
         sized=lambda height, width: {"size": (height, width)},
         smallest=3,
