@@ -22,7 +22,6 @@ from typing import Any
 from course_lib.checks.observe import StopAnswer, code_objects
 
 _COURSE = Path(__file__).resolve().parent.parent
-_CHECKS = str(_COURSE / "checks")
 _PRINTED_LIMIT = 100_000
 
 
@@ -48,7 +47,8 @@ def guarded(
     Args:
         reference: the right answer, which must not run inside.
         seconds: after this time ``StopAnswer`` is raised in the body. Only Python code in the main
-            thread can be stopped: a single call that never returns from native code cannot.
+            thread can be stopped: a single call that never returns from native code cannot, nor a
+            loop inside a bare ``except:``; for these a grader limits the time of a cell.
         own_work: whether everything in ``course_lib/exercises`` counts as the reference too, the
             mutants and alternates included.
 
@@ -132,29 +132,16 @@ def _time_limit(seconds: float) -> Iterator[None]:
 @contextlib.contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
-        # A bare `except:` swallows this exception. The trap raises it once more on the next line
-        # that runs, which is in the body of that `except`, where nothing catches it.
-        while frame is not None and not frame.f_code.co_filename.startswith(_CHECKS):
-            frame.f_trace = _trap
-            frame = frame.f_back
-        sys.settrace(lambda *event: None)
         raise StopAnswer
 
-    kept, kept_trace = signal.signal(signal.SIGALRM, stop), sys.gettrace()
-    # Again every second, for code that has swallowed both.
+    kept = signal.signal(signal.SIGALRM, stop)
+    # Again every second: a bare `except:` that swallows one stop may meet the next outside of it.
     signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, kept)
-        sys.settrace(kept_trace)
-
-
-def _trap(frame: FrameType, event: str, argument: object) -> Any:
-    if event == "line":
-        raise StopAnswer
-    return _trap
 
 
 @contextlib.contextmanager
