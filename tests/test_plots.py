@@ -59,8 +59,12 @@ def test_scene_answers_mark_every_labelled_glyph_as_right_or_wrong():
 
 
 def test_channel_maps_show_the_map_times_its_gate_on_one_scale():
-    before, gates = torch.randn(5, 6, 9), torch.rand(5)
-    figure = plots.channel_maps(torch.rand(3, 24, 36), before, gates, [4, 1])
+    generator = torch.Generator().manual_seed(0)
+    before, gates = (
+        torch.randn(5, 6, 9, generator=generator),
+        torch.tensor([0.1, 0.2, 0.3, 0.4, 0.5]),
+    )
+    figure = plots.channel_maps(torch.zeros(3, 24, 36), before, gates, [4, 1])
     images = {axis.get_title(): axis.images[0] for axis in figure.axes if axis.images}
     drawn = torch.tensor(images[f"× {gates[4]:.2f}"].get_array())
     assert torch.allclose(drawn, gates[4] * before[4])
