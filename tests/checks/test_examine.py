@@ -394,6 +394,9 @@ def test_running_statistics_are_random_and_both_modes_are_real():
 
 def test_an_error_of_one_in_a_thousand_is_wrong_and_rounding_is_not():
     assert outcome(lambda x: 2 * x * 1.001) is Outcome.WRONG
+    # In single precision alone, so that the double case cannot be what notices it.
+    off = {torch.float32: 1.001, torch.float64: 1.0}
+    assert outcome(lambda x: 2 * x * off[x.dtype]) is Outcome.WRONG
     assert outcome(lambda x: 2 * x * (1 + 1e-9)) is Outcome.RIGHT
 
 
