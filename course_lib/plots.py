@@ -494,9 +494,10 @@ def influence(maps: Mapping[str, Tensor], boxes: Mapping[str, int]) -> Figure:
         boxes: by title, side of the receptive field in pixels, drawn around the decision in the
             middle.
     """
-    figure, axes = _figure(2.5 * len(maps) + 0.5, 2.7, 1, len(maps))
-    colours = mpl.colormaps["viridis"].copy()
-    colours.set_bad("black")
+    figure, axes = _figure(2.9 * len(maps) + 0.6, 3.1, 1, len(maps))
+    colours = mpl.colormaps["viridis"].with_extremes(bad="black")
+    # All panels on one scale, wide enough for the largest box.
+    reach = max(*boxes.values(), *(max(values.shape) for values in maps.values())) / 2 + 2
     for axis, (title, values) in zip(axes[0], maps.items(), strict=True):
         relative = (values / values.max()).numpy()
         drawn = axis.imshow(
@@ -513,12 +514,13 @@ def influence(maps: Mapping[str, Tensor], boxes: Mapping[str, int]) -> Figure:
                 side,
                 fill=False,
                 edgecolor=ORANGE,
-                linewidth=1.6,
+                linewidth=1.8,
             )
         )
-        axis.set_xlim(-0.5, width - 0.5)
-        axis.set_ylim(height - 0.5, -0.5)
-        axis.set_title(title)
+        axis.set_facecolor("#d9d9d9")
+        axis.set_xlim(width / 2 - reach, width / 2 + reach)
+        axis.set_ylim(height / 2 + reach, height / 2 - reach)
+        axis.set_title(f"{title}: box of {side} pixels")
         axis.set_xticks([])
         axis.set_yticks([])
     figure.colorbar(drawn, ax=axes[0, :].tolist(), shrink=0.8, label="influence, log scale")

@@ -131,7 +131,7 @@ ROWS_TO_MAP = Exercise(
     kind="implement",
     title=Text("从行回到图", "From rows back to a map"),
     difficulty=2,
-    minutes=5,
+    minutes=4,
     points=2,
     reference=rows_to_map,
     cases=(
@@ -258,7 +258,7 @@ TWO_SUMMARIES = Exercise(
     kind="implement",
     title=Text("一张图的两种概括", "Two summaries of a map"),
     difficulty=2,
-    minutes=4,
+    minutes=3,
     points=2,
     reference=average_and_maximum,
     cases=(
@@ -548,7 +548,7 @@ MIX_CHANNELS = Exercise(
     kind="implement",
     title=Text("在每个位置混合通道", "Mix the channels at every position"),
     difficulty=2,
-    minutes=5,
+    minutes=4,
     points=2,
     reference=mix_channels,
     cases=(
@@ -679,7 +679,7 @@ ATTEND = Exercise(
     kind="implement",
     title=Text("按注意力图取平均", "Average by an attention map"),
     difficulty=3,
-    minutes=6,
+    minutes=5,
     points=3,
     reference=attend,
     cases=(
@@ -818,7 +818,7 @@ OUTPUT_SIZE = Exercise(
     kind="predict",
     title=Text("输出有多长", "How long is the output"),
     difficulty=2,
-    minutes=6,
+    minutes=5,
     points=2,
     reference=output_size,
     cases=(
@@ -1019,7 +1019,7 @@ RECEPTIVE_FIELD = Exercise(
     kind="predict",
     title=Text("看得多远", "How far it sees"),
     difficulty=3,
-    minutes=6,
+    minutes=5,
     points=3,
     reference=receptive_field,
     cases=(
@@ -1186,7 +1186,7 @@ CONVOLUTION_COST = Exercise(
     kind="predict",
     title=Text("一个卷积的代价", "What a convolution costs"),
     difficulty=2,
-    minutes=5,
+    minutes=4,
     points=2,
     reference=convolution_cost,
     cases=(
@@ -1348,7 +1348,7 @@ BLOCK = Exercise(
     kind="find the bug",
     title=Text("残差块", "The residual block"),
     difficulty=2,
-    minutes=6,
+    minutes=4,
     points=3,
     reference=Block,
     cases=(
@@ -1512,8 +1512,8 @@ QUIZ_DILATION = choice(
             "between them are not seen.",
         ),
         "d": Text(
-            "范围内只用到九个位置，其余的看不到。第 6 节里 9-9-9 的网络就输在这里。",
-            "Only nine positions of the range are used. That is where the network 9-9-9 of section "
+            "范围内只用到九个位置，其余的看不到。第 6 节里 5-5-5 的网络就输在这里。",
+            "Only nine positions of the range are used. That is where the network 5-5-5 of section "
             "6 loses.",
         ),
     },
