@@ -320,6 +320,7 @@ def pictures(images: Mapping[str, Tensor]) -> Figure:
     for axis, (title, image) in zip(axes[0], images.items(), strict=True):
         axis.imshow(image.clamp(0, 1).permute(1, 2, 0).numpy())
         axis.set_title(title)
+        axis.spines[:].set_visible(False)
         axis.set_xticks([])
         axis.set_yticks([])
     return figure
@@ -521,6 +522,7 @@ def influence(maps: Mapping[str, Tensor], boxes: Mapping[str, int]) -> Figure:
         axis.set_xlim(width / 2 - reach, width / 2 + reach)
         axis.set_ylim(height / 2 + reach, height / 2 - reach)
         axis.set_title(f"{title}: box of {side} pixels")
+        axis.spines[:].set_visible(False)
         axis.set_xticks([])
         axis.set_yticks([])
     figure.colorbar(drawn, ax=axes[0, :].tolist(), shrink=0.8, label="influence, log scale")
