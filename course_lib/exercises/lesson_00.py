@@ -83,6 +83,15 @@ SIZE = Exercise(
             ),
         ),
         Mutant(
+            "nothing-returned",
+            lambda x: None,
+            Text(
+                "函数什么也没有返回：缺了 return，return 后面是空的，或者只打印了。",
+                "The function returns nothing: there is no return, or nothing stands behind it, or "
+                "it only prints.",
+            ),
+        ),
+        Mutant(
             "a-tensor",
             lambda x: torch.tensor([x.shape[2], x.shape[3]]),
             Text(
