@@ -156,6 +156,9 @@ def test_windows_draw_the_lengths_that_torch_gives_and_the_cells_with_a_gradient
     inside = [sum(p.get_linestyle() == "-" for p in row) for row in rows]
     assert inside == [14, middle.shape[2], out.shape[2]]
     assert _orange(rows[0]) == x.grad[0, 0].nonzero()[:, 0].tolist()
+    # A cell stands above the middle of its window: 0, then 0, then half of 3 steps of 2.
+    first = [next(p for p in row if p.get_linestyle() == "-") for row in rows]
+    assert [round(p.get_x() + 0.4, 3) for p in first] == [0, 0, 3]
     assert [t.get_text() for t in axis.texts] == ["input: 14", "layer 1: 7", "output: 4"]
     assert [sum(p.get_linestyle() == "--" for p in row) for row in rows] == [2, 0, 0]
     assert not [p for p in rows[0] if p.get_hatch()]
