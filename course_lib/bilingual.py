@@ -2,6 +2,7 @@
 
 import html
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,3 +40,30 @@ def show(thing: object) -> None:
         print(thing)
     else:
         display(thing)
+
+
+class LiveOutput:
+    """One output of a notebook's cell, which shows the last thing given to it."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    @staticmethod
+    def possible() -> bool:
+        """Whether this runs in the kernel of a notebook; elsewhere no output can be updated."""
+        try:
+            from IPython import get_ipython
+        except ImportError:
+            return False
+        return getattr(get_ipython(), "kernel", None) is not None
+
+    def show(self, thing: object) -> None:
+        """Show a thing in the place of the one before; nothing happens outside of a notebook."""
+        if not self.possible():
+            return
+        if self._handle is None:
+            from IPython.display import display
+
+            self._handle = display(thing, display_id=True)
+        else:
+            self._handle.update(thing)

@@ -8,8 +8,9 @@ Pillow does every change; what stands here decides which, and does it to both al
 # mask rightly, but has no random factor of size: only an affine map of a fixed window, which cuts
 # before the crop is drawn, does not smooth where it shrinks (stripes of 3 pixels, shrunk to 0.4,
 # keep a standard deviation of 0.31; Pillow leaves 0.02), draws from the global random numbers, and
-# takes 19 ms for what takes 3 ms here (480×360). torchvision has what is needed; a course that
-# runs wherever torch does should not need its compiled operators, which must match torch's build.
+# takes 19 ms for what takes 3 ms here (480×360). torchvision would do, but its build for this
+# torch (0.28.0, from PyPI) does not import beside the CPU build of torch: "operator
+# torchvision::nms does not exist".
 from dataclasses import dataclass
 
 import numpy as np
