@@ -58,9 +58,7 @@ class LiveOutput:
         return getattr(get_ipython(), "kernel", None) is not None
 
     def show(self, thing: object) -> None:
-        """Show a thing in the place of the one before; nothing happens outside of a notebook."""
-        if not self.possible():
-            return
+        """Show a thing in the place of the one before; only where that is possible."""
         if self._handle is None:
             from IPython.display import display
 

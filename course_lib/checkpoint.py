@@ -79,7 +79,8 @@ class Checkpoint:
         _replace(self._folder / CHECKPOINT, lambda file: torch.save(content, file))
         _replace(self._folder / HISTORY, table(rows).to_csv)
         if self._excel:
-            _replace(self._folder / WORKBOOK, lambda file: table(rows).to_excel(file, "history"))
+            history = table(rows)
+            _replace(self._folder / WORKBOOK, lambda f: history.to_excel(f, sheet_name="history"))
 
     def resume(self, epochs: int) -> list[dict[str, float]]:
         """Take up a checkpoint, if there is one; nothing is changed if it is refused.
