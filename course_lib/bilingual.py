@@ -1,13 +1,14 @@
 """A text in both languages, and how it is shown: one truth for checks, tables and captions."""
 
 import html
+import re
 from dataclasses import dataclass
 from typing import Any
 
 
 @dataclass(frozen=True, repr=False)
 class Text:
-    """One statement in Simplified Chinese and in English."""
+    """One statement in Simplified Chinese and in English; code stands in `backticks`."""
 
     zh: str
     en: str
@@ -19,13 +20,14 @@ class Text:
 
     def html(self) -> str:
         """Two spans; the language button of the course hides one of them."""
-        return (
-            f'<span lang="zh">{html.escape(self.zh)}</span> '
-            f'<span lang="en">{html.escape(self.en)}</span>'
-        )
+        return f'<span lang="zh">{_code(self.zh)}</span> <span lang="en">{_code(self.en)}</span>'
 
     def _repr_html_(self) -> str:
         return f"<p>{self.html()}</p>"
+
+
+def _code(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def show(thing: object) -> None:
