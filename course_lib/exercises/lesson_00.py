@@ -86,9 +86,9 @@ SIZE = Exercise(
             "nothing-returned",
             lambda x: None,
             Text(
-                "函数什么也没有返回：缺了 return，return 后面是空的，或者只打印了。",
-                "The function returns nothing: there is no return, or nothing stands behind it, or "
-                "it only prints.",
+                "函数什么也没有返回：缺了 `return`，`return` 后面是空的，或者只打印了。",
+                "The function returns nothing: there is no `return`, or nothing stands behind "
+                "`return`, or it only prints.",
             ),
         ),
         Mutant(
@@ -154,11 +154,11 @@ ROWS_TO_MAP = Exercise(
             "view-for-transpose",
             _reshaped(0, 1, 2),
             Text(
-                "形状对，数却错了位：view 与 reshape 不搬动任何数，只换一种读法。"
+                "形状对，数却错了位：`view` 与 `reshape` 不搬动任何数，只换一种读法。"
                 "通道排在最后，要先把它换到位置之前。",
-                "The shape is right and the numbers are in the wrong places: view and reshape move "
-                "no number, they only read them in other rows. The channels come last here and "
-                "must be moved before the positions first.",
+                "The shape is right and the numbers are in the wrong places: `view` and `reshape` "
+                "move no number, they only read them in other rows. The channels come last here "
+                "and must be moved before the positions first.",
             ),
         ),
         Mutant(
@@ -203,8 +203,8 @@ ROWS_TO_MAP = Exercise(
                 rows.transpose(1, 2).unflatten(2, (height, width)).squeeze()
             ),
             Text(
-                "最后的 squeeze() 去掉了所有长度为一的轴，也包括批或通道。",
-                "The squeeze() at the end drops every axis of length one, the batch or the "
+                "最后的 `squeeze()` 去掉了所有长度为一的轴，也包括批或通道。",
+                "The `squeeze()` at the end drops every axis of length one, the batch or the "
                 "channels among them.",
             ),
         ),
@@ -282,19 +282,19 @@ TWO_SUMMARIES = Exercise(
             "squeezed-at-the-end",
             lambda x: torch.cat(_pooled(x), 1).squeeze(),
             Text(
-                "squeeze() 去掉每一个长度为一的轴：批里只有一张图时，批的轴也没有了。",
-                "squeeze() drops every axis of length one: where the batch holds one picture, the "
-                "batch axis goes too.",
+                "`squeeze()` 去掉每一个长度为一的轴：批里只有一张图时，批的轴也没有了。",
+                "`squeeze()` drops every axis of length one: where the batch holds one picture, "
+                "the batch axis goes too.",
             ),
         ),
         Mutant(
             "squeezed-before-joining",
             lambda x: torch.cat([p.squeeze() for p in _pooled(x)], 1),
             Text(
-                "拼接之前的 squeeze() 去掉每一个长度为一的轴：只有一张图，或者只有一个通道时，"
+                "拼接之前的 `squeeze()` 去掉每一个长度为一的轴：只有一张图，或者只有一个通道时，"
                 "要拼接的那个轴就不见了。",
-                "The squeeze() before joining drops every axis of length one: with one picture, or "
-                "one channel, the axis to join along is gone.",
+                "The `squeeze()` before joining drops every axis of length one: with one picture, "
+                "or one channel, the axis to join along is gone.",
             ),
         ),
         Mutant(
@@ -494,9 +494,9 @@ EXPANDS = Exercise(
                 and _pairwise(lambda a, b: a == b or 1 in (a, b))(shape, target)
             ),
             Text(
-                "这是广播的规则，两边都可以变长。expand_as 只许左边变长，目标不变。",
-                "This is the rule of broadcasting, where either side may grow. With expand_as only "
-                "the tensor grows; the target stays as it is.",
+                "这是广播的规则，两边都可以变长。`expand_as` 只许张量变长，目标不变。",
+                "This is the rule of broadcasting, where either side may grow. With `expand_as` "
+                "only the tensor grows; the target stays as it is.",
             ),
         ),
         Mutant(
@@ -511,10 +511,10 @@ EXPANDS = Exercise(
             "axes-not-counted",
             lambda shape, target: _padded_with_ones(tuple(shape)[-len(target) :], target),
             Text(
-                "没有看轴的个数：目标的轴更少时，多出来的轴无处可去。zip 在较短的一边停下，"
+                "没有看轴的个数：目标的轴更少时，多出来的轴无处可去。`zip` 在较短的一边停下，"
                 "不会提醒你。",
                 "The number of axes is not looked at: where the target has fewer, an axis has "
-                "nowhere to go. zip stops at the shorter one and says nothing.",
+                "nowhere to go. `zip` stops at the shorter one and says nothing.",
             ),
         ),
     ),
@@ -583,10 +583,10 @@ MIX_CHANNELS = Exercise(
                 x.reshape(len(x), *x.shape[2:], -1), weight, bias
             ).reshape(len(x), -1, *x.shape[2:]),
             Text(
-                "reshape 不搬动通道，只是把同样的数断成别的行。移动一个轴要用 movedim、permute 或 "
-                "transpose。",
-                "reshape does not move the channels; it cuts the same numbers into other rows. To "
-                "move an axis use movedim, permute or transpose.",
+                "`reshape` 不搬动通道，只是把同样的数断成别的行。移动一个轴要用 `movedim`、"
+                "`permute` 或 `transpose`。",
+                "`reshape` does not move the channels; it cuts the same numbers into other rows. "
+                "To move an axis use `movedim`, `permute` or `transpose`.",
             ),
         ),
         Mutant(
@@ -602,22 +602,22 @@ MIX_CHANNELS = Exercise(
             "weight-transposed",
             lambda x, weight, bias: torch.einsum("bchw,cd->bdhw", x, weight) + bias[:, None, None],
             Text(
-                "矩阵用反了：weight 的形状是（输出数，输入数）。输出与输入一样多时，不会有报错。",
-                "The matrix is used the wrong way round: the shape of weight is (outputs, inputs). "
-                "Where both are equal there is no error.",
+                "矩阵用反了：`weight` 的形状是（输出数，输入数）。输出与输入一样多时，不会有报错。",
+                "The matrix is used the wrong way round: the shape of `weight` is (outputs, "
+                "inputs). Where both are equal there is no error.",
             ),
         ),
         Mutant(
             "no-bias",
             lambda x, weight, bias: torch.einsum("bchw,dc->bdhw", x, weight),
-            Text("bias 没有加上。", "bias is not added."),
+            Text("`bias` 没有加上。", "`bias` is not added."),
         ),
         Mutant(
             "bias-on-the-width",
             lambda x, weight, bias: torch.einsum("bchw,dc->bdhw", x, weight) + bias,
             Text(
-                "bias 加在了最后一个轴，也就是宽上：广播从最后一个轴对齐。它应当跟着通道走。",
-                "bias is added along the last axis, the width: broadcasting aligns from the last "
+                "`bias` 加在了最后一个轴，也就是宽上：广播从最后一个轴对齐。它应当跟着通道走。",
+                "`bias` is added along the last axis, the width: broadcasting aligns from the last "
                 "axis. It belongs to the channels.",
             ),
         ),
@@ -730,17 +730,17 @@ ATTEND = Exercise(
             lambda scores, values: values @ scores.softmax(2),
             Text(
                 "形状对，但求和走错了轴：注意力图差一次转置。写出下标，看求和的是 i 还是 j。",
-                "The shape is right, but the sum runs over the wrong axis: the map lacks a "
-                "transpose. Write down the indices and see whether the sum is over i or j.",
+                "The shape is right, but the sum runs over the wrong axis: the attention map lacks "
+                "a transpose. Write down the indices and see whether the sum is over i or j.",
             ),
         ),
         Mutant(
             "both-transposed",
             lambda scores, values: values @ scores.softmax(1),
             Text(
-                "softmax 与求和都走在列上：权重的和是一，但用的是 scores 的转置。",
+                "softmax 与求和都走在列上：权重的和是一，但用的是 `scores` 的转置。",
                 "softmax and the sum both go along columns: the weights sum to one, but they come "
-                "from the transpose of scores.",
+                "from the transpose of `scores`.",
             ),
         ),
         Mutant(
@@ -765,10 +765,11 @@ ATTEND = Exercise(
             "overflowing",
             lambda scores, values: values @ (scores.exp() / scores.exp().sum(-1, keepdim=True)).mT,
             Text(
-                "手写的 exp 在分数很大时溢出，inf 除以 inf 是 nan。先减去每行的最大值，结果不变；"
+                "手写的 `exp` 在分数很大时溢出，inf 除以 inf 是 nan。先减去每行的最大值，结果不变；"
                 "torch 的 softmax 正是这样做的。",
-                "exp written by hand overflows for large scores, and inf over inf is nan. Subtract "
-                "the maximum of every row first, which changes nothing; torch's softmax does.",
+                "`exp` written by hand overflows for large scores, and inf over inf is nan. "
+                "Subtract the maximum of every row first, which changes nothing; torch's softmax "
+                "does.",
             ),
         ),
     ),
@@ -849,9 +850,9 @@ OUTPUT_SIZE = Exercise(
                 (size + 2 * padding - kernel_size) // stride + 1
             ),
             Text(
-                "没有用上膨胀：核的点之间隔开了，核盖住的长度就不再是 kernel_size。",
+                "没有用上膨胀：核的点之间隔开了，核盖住的长度就不再是 `kernel_size`。",
                 "The dilation is not used: the taps of the kernel stand apart, so it covers more "
-                "than kernel_size.",
+                "than `kernel_size`.",
             ),
         ),
         Mutant(
@@ -1217,8 +1218,8 @@ CONVOLUTION_COST = Exercise(
             "bias-as-multiply-add",
             _cost_with_bias_counted,
             Text(
-                "加偏置也算成了乘加（torchinfo 就这样算）。加偏置不乘任何数，这里不计。",
-                "Adding the bias is counted as a multiply-add, as torchinfo does. It multiplies "
+                "加偏置也算成了乘加（`torchinfo` 就这样算）。加偏置不乘任何数，这里不计。",
+                "Adding the bias is counted as a multiply-add, as `torchinfo` does. It multiplies "
                 "nothing and does not count here.",
             ),
         ),
@@ -1376,8 +1377,8 @@ BLOCK = Exercise(
             _block(lambda self, x: F.relu(_branch(self, x)) + self.shortcut(x)),
             Text(
                 "还是原来的错：ReLU 站在相加之前，残差分支只能往上加。",
-                "This is the fault as it was: ReLU stands before the addition, so the branch can "
-                "only add.",
+                "This is the fault as it was: ReLU stands before the addition, so the residual "
+                "branch can only add.",
             ),
         ),
         Mutant(
@@ -1400,8 +1401,8 @@ BLOCK = Exercise(
             "bare-shortcut",
             _block(lambda self, x: F.relu(_branch(self, x) + x)),
             Text(
-                "加的是 x 本身。形状改变时要加 self.shortcut(x)。",
-                "x itself is added. Where the shape changes it must be self.shortcut(x).",
+                "加的是 `x` 本身。形状改变时要加 `self.shortcut(x)`。",
+                "`x` itself is added. Where the shape changes it must be `self.shortcut(x)`.",
             ),
         ),
         Mutant(
@@ -1434,10 +1435,10 @@ BLOCK = Exercise(
             "added-in-place",
             _block(_added_to_the_shortcut),
             Text(
-                "`+=` 加到了捷径上。形状不变时，捷径就是 x 本身，于是调用者的张量被改动，"
-                "反向传播也用不成了。写成 a + b。",
-                "`+=` adds to the shortcut. Where the shape stays, the shortcut is x itself, so "
-                "the caller's tensor changes and backpropagation fails. Write a + b.",
+                "`+=` 加到了捷径上。形状不变时，捷径就是 `x` 本身，于是调用者的张量被改动，"
+                "反向传播也用不成了。写成 `a + b`。",
+                "`+=` adds to the shortcut. Where the shape stays, the shortcut is `x` itself, so "
+                "the caller's tensor changes and backpropagation fails. Write `a + b`.",
             ),
         ),
     ),
@@ -1458,7 +1459,7 @@ BLOCK_SYMPTOM = choice(
         ),
         "b": Text(
             "对：分支的末尾不小于零，相加之后又没有 ReLU，于是每过一块只会变大。",
-            "Yes: the branch ends at zero or above and nothing follows the addition, so every "
+            "Yes: the branch ends at zero or above and no ReLU follows the addition, so every "
             "block can only add.",
         ),
         "c": Text(
@@ -1480,9 +1481,9 @@ QUIZ_INPUT = choice(
     "d",
     {
         "a": Text(
-            "高与宽相等：对调了也看不出来。批里只有一张图，squeeze() 的错反而会显露，别的不会。",
+            "高与宽相等：对调了也看不出来。批里只有一张图，`squeeze()` 的错反而会显露，别的不会。",
             "Height and width are equal, so swapping them does not show. The batch of one reveals "
-            "squeeze(), and nothing else.",
+            "`squeeze()`, and nothing else.",
         ),
         "b": Text(
             "四个轴都一样长：无论怎样对调，形状都对。",
@@ -1521,9 +1522,9 @@ QUIZ_DILATION = choice(
             "between them are not seen.",
         ),
         "d": Text(
-            "范围内只用到九个位置，其余的看不到。第 6 节里 5-5-5 的网络就输在这里。",
-            "Only nine positions of the range are used. That is where the network 5-5-5 of section "
-            "6 loses.",
+            "范围内只用到九个位置，其余的看不到。第 6 节里 `5-5-5` 的网络就输在这里。",
+            "Only nine positions of the range are used. That is where the network `5-5-5` of "
+            "section 6 loses.",
         ),
     },
 )
@@ -1534,21 +1535,21 @@ QUIZ_ROWS = choice(
     "a",
     {
         "a": Text(
-            "对：dim 说的是沿着哪个轴求和得一。dim=2 走在 j 上，一行的和是一。",
-            "Yes: dim names the axis along which the sum is one. dim=2 walks over j, so a row sums "
-            "to one.",
+            "对：`dim` 说的是沿着哪个轴求和得一。`dim=2` 走在 j 上，一行的和是一。",
+            "Yes: `dim` names the axis along which the sum is one. `dim=2` walks over j, so a row "
+            "sums to one.",
         ),
         "b": Text(
-            "那是 dim=1：固定 j，让 i 走，一列的和是一。",
-            "That is dim=1: j stays and i walks, so a column sums to one.",
+            "那是 `dim=1`：固定 j，让 i 走，一列的和是一。",
+            "That is `dim=1`: j stays and i walks, so a column sums to one.",
         ),
         "c": Text(
             "那要先把两个轴并成一个，再做 softmax。",
             "For that the two axes must be merged before softmax.",
         ),
         "d": Text(
-            "那是 dim=0，会把不同的图混在一起，几乎从来不是你要的。",
-            "That is dim=0; it mixes pictures and is hardly ever what you want.",
+            "那是 `dim=0`，会把不同的图混在一起，几乎从来不是你要的。",
+            "That is `dim=0`; it mixes pictures and is hardly ever what you want.",
         ),
     },
 )
@@ -1568,9 +1569,9 @@ QUIZ_LINEAR = choice(
             "Yes: it looks at the last axis only and keeps all axes before it.",
         ),
         "c": Text(
-            "通道不在最后一个轴上，要先移过去；Linear 自己不会找。",
-            "The channels are not the last axis and must be moved there; Linear does not look for "
-            "them.",
+            "通道不在最后一个轴上，要先移过去；`Linear` 自己不会找。",
+            "The channels are not the last axis and must be moved there; `Linear` does not look "
+            "for them.",
         ),
         "d": Text(
             "它不会展平任何东西。最后一个轴的长度不是 6 就会报错。",
