@@ -19,6 +19,7 @@ from course_lib.networks.scnet import SCNet
 from course_lib.networks.van import VAN
 
 _NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "danet_resnet10": partial(DANet, 10, width=12, inner=48),
     "danet_resnet50": partial(DANet, 50),
     "danet_resnet101": partial(DANet, 101),
     "dual_pooling_resnet18": partial(DualPoolingResNet, 18),

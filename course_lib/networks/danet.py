@@ -26,6 +26,9 @@ common convolution, and two 3×3 convolutions classify. There queries and keys k
 have no biases, and CAM is the paper's softmax(G). As printed it computes queries, keys and values
 with one and the same layer, weighs CAM by columns, and enlarges the map eightfold before the last
 convolutions, which then cost 64 times as much and miss the size of most pictures.
+
+``head="plain"`` is the control: the authors' head with a 1×1 convolution, BatchNorm and ReLU in
+place of either attention. It has more parameters than theirs, and there no position sees another.
 """
 
 from collections.abc import Collection, Sequence
@@ -39,21 +42,23 @@ from course_lib.networks._arguments import require_classes, require_one_of
 from course_lib.networks.placement import resnet
 
 
-def _convolution(channels_in: int, channels_out: int) -> nn.Sequential:
-    """3×3 convolution without bias, BatchNorm, ReLU; the map keeps its size."""
+def _convolution(channels_in: int, channels_out: int, side: int = 3) -> nn.Sequential:
+    """Convolution without bias, BatchNorm, ReLU; the map keeps its size."""
     return nn.Sequential(
-        nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False),
+        nn.Conv2d(channels_in, channels_out, side, padding=side // 2, bias=False),
         nn.BatchNorm2d(channels_out),
         nn.ReLU(inplace=True),
     )
 
 
-def _require_head(channels: int, classes: int, dropout: float) -> None:
+def _require_head(channels: int, classes: int, dropout: float, inner: int | None = None) -> None:
     require_classes(classes)
-    if channels < 32:
+    if inner is None and channels < 32:
         raise ValueError(
             f"channels={channels} leave no query channels after C // 4 // 8; use at least 32"
         )
+    if inner is not None and inner < 8:
+        raise ValueError(f"inner={inner} leaves no query channels after C // 8; use at least 8")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout={dropout!r} must be a probability below 1")
 
@@ -65,15 +70,18 @@ class DANetHead(nn.Module):
         channels: channels D of the input, at least 32.
         classes: number of classes K.
         dropout: probability that training drops a channel before a classifier.
+        inner: channels of the branches; None is D // 4.
 
     Raises:
         ValueError: if a number is out of its range.
     """
 
-    def __init__(self, channels: int, classes: int, *, dropout: float = 0.1) -> None:
+    def __init__(
+        self, channels: int, classes: int, *, dropout: float = 0.1, inner: int | None = None
+    ) -> None:
         super().__init__()
-        _require_head(channels, classes, dropout)
-        inner = channels // 4
+        _require_head(channels, classes, dropout, inner)
+        inner = inner or channels // 4
         self.before_position = _convolution(channels, inner)
         self.position = PositionAttention(inner)
         self.after_position = _convolution(inner, inner)
@@ -107,6 +115,31 @@ class DANetHead(nn.Module):
         position = self.position.explain(self.before_position(x), queries)
         channel = self.channel.explain(self.before_channel(x))
         return {"position": position["attention"], "channel": channel["attention"]}
+
+
+class PlainHead(DANetHead):
+    """The control: the authors' head with a 1×1 convolution in place of either attention.
+
+    Args:
+        channels: channels D of the input, at least 32.
+        classes: number of classes K.
+        dropout: probability that training drops a channel before a classifier.
+        inner: channels of the branches; None is D // 4.
+
+    Raises:
+        ValueError: if a number is out of its range; in ``explain``, which has nothing to show.
+    """
+
+    def __init__(
+        self, channels: int, classes: int, *, dropout: float = 0.1, inner: int | None = None
+    ) -> None:
+        super().__init__(channels, classes, dropout=dropout, inner=inner)
+        inner = inner or channels // 4
+        self.position, self.channel = (_convolution(inner, inner, 1) for _ in range(2))
+
+    def explain(self, x: Tensor, queries: Sequence[int] | None = None) -> dict[str, Tensor]:
+        """Refused: there is no attention in this head."""
+        raise ValueError("the plain head has no attention to explain; use head='dual'")
 
 
 class SingleOutputHead(nn.Module):
@@ -145,18 +178,24 @@ class SingleOutputHead(nn.Module):
     explain = DANetHead.explain
 
 
+_HEADS = {"dual": DANetHead, "plain": PlainHead}
+
+
 class DANet(nn.Module):
     """A dilated ResNet under a dual attention head, for pictures of any size.
 
     Args:
         depth: depth of the ResNet.
         classes: number of classes K.
-        head: ``"dual"``, the authors' with three outputs, or ``"single"``, the blog's.
+        head: ``"dual"``, the authors' with three outputs, ``"plain"``, the same without attention,
+            or ``"single"``, the blog's.
         output_stride: pixels of the picture per cell of the head's map: 8, 16 or 32.
         multi_grid: factors of the dilations of the last stage's blocks; ``(1, 2, 4)`` gives the
             authors' 4, 8, 16. None is all ones.
         attention: mechanism in the blocks of the ResNet, by name; None is the plain one.
-        dropout: probability that training drops a channel before a classifier; only ``"dual"``.
+        dropout: probability that training drops a channel before a classifier; not ``"single"``.
+        width: channels of the ResNet's stem.
+        inner: channels of the head's branches, a quarter of the map's if None; not ``"single"``.
 
     Raises:
         ValueError: if an option has no such value.
@@ -172,18 +211,27 @@ class DANet(nn.Module):
         multi_grid: Sequence[int] | None = None,
         attention: str | None = None,
         dropout: float = 0.1,
+        width: int = 64,
+        inner: int | None = None,
     ) -> None:
         super().__init__()
-        require_one_of("head", head, ("dual", "single"))
+        require_one_of("head", head, ("dual", "plain", "single"))
+        if inner is not None and head == "single":
+            raise ValueError(f"inner={inner} is for the heads 'dual' and 'plain'; leave it out")
         self.backbone = resnet(
-            depth, attention, output_stride=output_stride, multi_grid=multi_grid, classes=1
+            depth,
+            attention,
+            output_stride=output_stride,
+            multi_grid=multi_grid,
+            classes=1,
+            width=width,
         )
         channels = self.backbone.channels
         del self.backbone.fc, self.backbone.avgpool  # a layer that no loss reaches is no part
         self.head = (
-            DANetHead(channels, classes, dropout=dropout)
-            if head == "dual"
-            else SingleOutputHead(channels, classes)
+            SingleOutputHead(channels, classes)
+            if head == "single"
+            else _HEADS[head](channels, classes, dropout=dropout, inner=inner)
         )
 
     def features(self, x: Tensor, names: Collection[str] = ("layer4",)) -> dict[str, Tensor]:
@@ -191,7 +239,7 @@ class DANet(nn.Module):
         return self.backbone.features(x, names)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """(B, 3, H, W) -> scores (B, K, H, W): three with the authors' head, one with the blog's.
+        """(B, 3, H, W) -> scores (B, K, H, W): one with the blog's head, three with the others.
 
         The first is the prediction.
         """
