@@ -56,9 +56,9 @@ def train(
 ) -> Trained:
     """Train, or take up what lies in the folder.
 
-    AdamW with 3e-3, a warm-up of 50 steps, and the power 0.9 of the share of steps that is left; three
-    losses, with weights 1, 0.4 and 0.4. The scales gamma of the attention start at 0 and are
-    not decayed.
+    AdamW with 3e-3, a warm-up of 50 steps, and the power 0.9 of the share of steps that is left;
+    three losses, with weights 1, 0.4 and 0.4. The scales gamma of the attention start at 0, learn
+    at the rate of all others and are not decayed.
 
     Args:
         task: what to train on.
