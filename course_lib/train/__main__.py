@@ -1,6 +1,7 @@
 """``python -m course_lib.train danet`` and ``compare``: train, resume, draw, compare."""
 
 import os
+import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Annotated
 import pandas as pd
 import torch
 import typer
+from tqdm import tqdm
 
 from course_lib.train import danet, pictures, tasks
 
@@ -62,7 +64,8 @@ def danet_command(
             folder=folder,
             device=_device(device),
             network=network,
-            report=lambda frame: typer.echo(_line(frame, epochs)),
+            progress=sys.stdout.isatty(),
+            report=lambda history: tqdm.write(_line(history, epochs)),  # above the bar
         )
         written = pictures.write(trained, task, kind, folder)
     except (ValueError, FloatingPointError, OSError) as error:

@@ -52,6 +52,7 @@ def train(
     folder: Path | None = None,
     device: torch.device | str = "cpu",
     network: str = NETWORK,
+    progress: bool = False,
     report: Report | None = None,
 ) -> Trained:
     """Train, or take up what lies in the folder.
@@ -68,6 +69,7 @@ def train(
         folder: where checkpoint.pt and history.csv are written; None writes nothing.
         device: where to train.
         network: name of the network; one of those whose names begin with "danet".
+        progress: show a bar.
         report: is given the history after every epoch.
 
     Raises:
@@ -95,6 +97,7 @@ def train(
         seed=seed,
         device=device,
         folder=folder,
+        progress=progress,
         report=report,
     )
     return Trained(model, history, dict(zip(task.classes, _iou(model, task), strict=True)))

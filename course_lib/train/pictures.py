@@ -24,9 +24,8 @@ def write(trained: Trained, task: Task, head: str, folder: Path) -> list[Path]:
     Returns:
         The paths of what was written.
     """
-    title = f"DANet on {task.name}, head {head!r}"
-    names = ("loss", "mIoU", "pixel accuracy")
-    written = [_save(plots.history(trained.history, names, title), folder / "curves.png")]
+    curves = plots.history(trained.history, ["mIoU", "pixel accuracy"])
+    written = [_save(curves, folder / "curves.png")]
     images, labels = _first(task, _ROWS)
     figure = plots.segmentations(
         task.pictures(images), labels, predict(trained.network, images), task.classes
