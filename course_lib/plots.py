@@ -507,3 +507,4 @@ def _without_ticks(axes: np.ndarray) -> None:
     for axis in axes.flat:
         axis.set_xticks([])
         axis.set_yticks([])
+        axis.spines[:].set_visible(False)

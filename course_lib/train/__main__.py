@@ -113,6 +113,7 @@ def compare_command(
             )
         runs = pd.concat(parts, ignore_index=True)
         if table is not None:
+            table.parent.mkdir(parents=True, exist_ok=True)
             new = table.with_name(table.name + ".new")
             runs.to_csv(new, index=False)
             os.replace(new, table)

@@ -15,7 +15,7 @@ from course_lib.train.danet import Trained, predict
 from course_lib.train.tasks import Task
 
 _ROWS = 4  # pictures in predictions.png
-_QUERIES = 4  # PAM maps in attention.png, where the task does not name the classes
+_QUERIES = 4  # PAM maps in attention.png
 
 
 def write(trained: Trained, task: Task, head: str, folder: Path) -> list[Path]:
@@ -76,7 +76,7 @@ def query_cells(labels: Tensor, task: Task, cells: tuple[int, int]) -> dict[str,
     # A cell whose neighbours have the class, too, goes before one at a border.
     deep = share + F.avg_pool2d(share[None], 3, 1, 1)[0]
     order = one_hot.sum((1, 2)).argsort(descending=True).tolist()
-    wanted = [k for k in task.far or order if one_hot[k].any()][:_QUERIES]
+    wanted = [k for k in dict.fromkeys([*task.far, *order]) if one_hot[k].any()][:_QUERIES]
     places = {k: divmod(int(deep[k].argmax()), cells[1]) for k in wanted}
     return {task.classes[k]: place for k, place in places.items()}
 

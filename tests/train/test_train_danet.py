@@ -263,3 +263,10 @@ def test_the_summary():
     }
     assert plain["mIoU, mean"] == 72.0
     assert plain["mIoU, std"] == 3.5
+
+
+def test_the_far_classes_are_asked_first():
+    labels = torch.zeros(48, 64, dtype=torch.long)
+    labels[24:40, 24:56] = 9
+    task = tasks.drawn("sign", 0, 2, 4)
+    assert list(pictures.query_cells(labels, task, (6, 8))) == ["closed road", "sky"]
