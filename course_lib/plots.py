@@ -316,6 +316,54 @@ def curves(
 
 
 @_styled
+def heat_map(
+    mean: np.ndarray,
+    std: np.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    chance: Sequence[float],
+    title: str,
+) -> Figure:
+    """Accuracies as a table in colour: light is 100 %, dark is chance.
+
+    Args:
+        mean: (rows, columns), in per cent; not a number where there is none.
+        std: same shape; not a number where it is not known.
+        rows: names of the rows.
+        columns: names of the columns.
+        chance: accuracy of guessing of every column, in per cent.
+        title: title of the figure.
+    """
+    figure, axes = _figure(1.9 + 0.75 * len(columns), 1.1 + 0.24 * len(rows))
+    axis = axes[0, 0]
+    share = (mean - np.array(chance)) / (100 - np.array(chance))
+    # Lightness alone tells the values of this map, so that it reads without colour too.
+    drawn = axis.imshow(share, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+    for y in range(len(rows)):
+        for x in range(len(columns)):
+            if np.isnan(mean[y, x]):
+                continue
+            spread = "" if np.isnan(std[y, x]) else f" ±{std[y, x]:.0f}"
+            axis.text(
+                x,
+                y,
+                f"{mean[y, x]:.0f}{spread}",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="black" if share[y, x] > 0.5 else "white",
+            )
+    axis.set_xticks(range(len(columns)), columns)
+    axis.set_yticks(range(len(rows)), rows)
+    axis.xaxis.tick_top()
+    axis.tick_params(length=0)
+    axis.set_title(title)
+    bar = figure.colorbar(drawn, ax=axis, shrink=0.5, aspect=30)
+    bar.set_ticks([0, 1], labels=["chance", "100 %"])
+    return figure
+
+
+@_styled
 def history(rows: pd.DataFrame, metrics: Sequence[str] = ()) -> Figure:
     """The loss over the epochs of a run, and what was measured beside it.
 

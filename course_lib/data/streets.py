@@ -1,23 +1,10 @@
 """Streets, drawn: pictures in the manner of CamVid with the class of every pixel.
 
-Nothing has to be downloaded, and a picture takes milliseconds. Two rules decide what a street
-holds.
-
-=========  ==============================================  =====================================
-rule       classes                                         what tells the class of a pixel
-=========  ==============================================  =====================================
-``plain``  sky, building, road, pavement, tree, car,       what is near: colour, texture, shape
-           pole, pedestrian
-``sign``   those, and sign, closed road, bus lane          for the road, one thing far away
-=========  ==============================================  =====================================
-
-By the rule ``sign`` one sign hangs high above the street, anywhere from left to right. Where it is
-green the road is a road as ever, where it is red the road is closed, where it is blue the road is a
-bus lane. The road itself looks the same in all three cases.
+Nothing has to be downloaded, and a picture takes milliseconds. What a pixel is stands near it: in
+its colour, its texture and the shape around it.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,22 +12,9 @@ import torch
 from torch import Tensor
 
 IGNORE = 255
-_SKY, _BUILDING, _ROAD, _PAVEMENT, _TREE, _CAR, _POLE, _PEDESTRIAN, _SIGN, _CLOSED, _BUS_LANE = (
-    range(11)
-)
-_PLAIN = ("sky", "building", "road", "pavement", "tree", "car", "pole", "pedestrian")
-#: The names of the classes by rule; a class is its place.
-NAMES: Mapping[str, tuple[str, ...]] = {
-    "plain": _PLAIN,
-    "sign": (*_PLAIN, "sign", "closed road", "bus lane"),
-}
-#: The classes that only a far part of the picture decides.
-FAR_CLASSES: Mapping[str, tuple[int, ...]] = {
-    "plain": (),
-    "sign": (_ROAD, _CLOSED, _BUS_LANE),
-}
-# What the road is, and the hue of the sign that says so: green, red, blue.
-_SIGNS = ((_ROAD, 0.36), (_CLOSED, 0.0), (_BUS_LANE, 0.6))
+_SKY, _BUILDING, _ROAD, _PAVEMENT, _TREE, _CAR, _POLE, _PEDESTRIAN = range(8)
+#: The names of the classes; a class is its place.
+NAMES = ("sky", "building", "road", "pavement", "tree", "car", "pole", "pedestrian")
 _VOID_SHARE = 0.5  # of the pixels at a border
 
 
@@ -57,28 +31,18 @@ class Streets:
     labels: Tensor
 
 
-def rules() -> list[str]:
-    """The names of the rules."""
-    return sorted(NAMES)
-
-
-def draw(
-    count: int, seed: int, rule: str = "plain", size: tuple[int, int] = (96, 128), first: int = 0
-) -> Streets:
+def draw(count: int, seed: int, size: tuple[int, int] = (96, 128), first: int = 0) -> Streets:
     """Draw streets.
 
     Args:
         count: number of streets B.
         seed: the same seed draws the same streets; the i-th does not depend on the others.
-        rule: one of ``rules()``.
         size: height and width in pixels.
         first: number of the first street; streets 0 to 9 are 0 to 4 and 5 to 9.
 
     Raises:
-        ValueError: if there is no such rule, the count is negative or the pictures are too small.
+        ValueError: if the count is negative or the pictures are too small.
     """
-    if rule not in NAMES:
-        raise ValueError(f"no rule is called {rule!r}; there are: {', '.join(rules())}")
     if count < 0 or first < 0:
         raise ValueError(f"count={count}, first={first}: use numbers of at least 0")
     height, width = size
@@ -87,9 +51,8 @@ def draw(
     images = np.empty((count, 3, height, width), np.float32)
     labels = np.empty((count, height, width), np.int64)
     for place in range(count):
-        # The rule takes no part: a street of one rule is another one by the other.
         random = np.random.default_rng((seed, first + place))
-        images[place], labels[place] = _street(random, height, width, rule == "sign")
+        images[place], labels[place] = _street(random, height, width)
     return Streets(torch.from_numpy(images), torch.from_numpy(labels))
 
 
@@ -193,9 +156,7 @@ def _grey(value: float) -> np.ndarray:
     return np.full(3, value)
 
 
-def _street(
-    random: np.random.Generator, height: int, width: int, sign: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _street(random: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     """One street: (3, H, W) and (H, W)."""
     canvas = _Canvas(random, height, width)
     road = _Road(
@@ -206,8 +167,6 @@ def _street(
         height=height,
     )
     _draw_background(canvas, road)
-    if sign:
-        _draw_sign(canvas)
     _draw_objects(canvas, road)
     light = random.uniform(0.75, 1.1) + random.uniform(-0.05, 0.05, 3)
     noise = random.standard_normal(canvas.image.shape, np.float32)
@@ -249,18 +208,6 @@ def _draw_building(canvas: _Canvas, road: _Road, left: float, across: float) -> 
     down, right = (part[2] - top) / unit, (part[3] - left) / unit
     windows = (down % 8 >= 3) & (down % 8 < 7) & (right % 7 >= 3) & (right % 7 < 6)
     canvas.paint(part, _BUILDING, wall * random.uniform(0.4, 0.7), windows)
-
-
-def _draw_sign(canvas: _Canvas) -> None:
-    """A sign at the upper border, and the class of the road that goes with its hue."""
-    random, side = canvas.random, 20 * canvas.unit
-    kind, hue = _SIGNS[random.integers(len(_SIGNS))]
-    canvas.labels[canvas.labels == _ROAD] = kind
-    top, left = random.uniform(1, 6) * canvas.unit, random.uniform(0, canvas.width - side)
-    canvas.rectangle(_SIGN, _grey(0.95), top, top + side, left, left + side)
-    edge = 2 * canvas.unit
-    bounds = (top + edge, top + side - edge, left + edge, left + side - edge)
-    canvas.rectangle(_SIGN, _colour(hue, 0.8, 0.8), *bounds)
 
 
 def _draw_objects(canvas: _Canvas, road: _Road) -> None:

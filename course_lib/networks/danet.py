@@ -44,6 +44,7 @@ from torch.nn import functional as F
 from course_lib.attention import ChannelAttention, PositionAttention
 from course_lib.networks._arguments import require_classes, require_one_of
 from course_lib.networks.placement import resnet
+from course_lib.networks.small import SmallNetwork
 
 
 def _convolution(channels_in: int, channels_out: int, side: int = 3) -> nn.Sequential:
@@ -250,12 +251,53 @@ class DANet(nn.Module):
         size = x.shape[2:]
         return tuple(
             F.interpolate(scores, size, mode="bilinear", align_corners=True)
-            for scores in self.head(self.features(x)["layer4"])
+            for scores in self.head(self.trunk(x))
         )
+
+    def trunk(self, x: Tensor) -> Tensor:
+        """The map that the head receives: (B, 3, H, W) -> (B, D, H / s, W / s)."""
+        return self.features(x)["layer4"]
 
     def explain(self, x: Tensor, queries: Sequence[int] | None = None) -> dict[str, Tensor]:
         """The attention maps of the head for pictures (B, 3, H, W); see `DANetHead.explain`."""
-        return self.head.explain(self.features(x)["layer4"], queries)
+        return self.head.explain(self.trunk(x), queries)
+
+
+class SmallDANet(SmallNetwork):
+    """The small network of the probes under a dual attention head: a decision per cell.
+
+    Behind the trunk a cell sees 23×23 pixels, and the head's two 3×3 convolutions add 8 in each
+    direction; whatever is farther away reaches it through the attention alone.
+
+    Args:
+        classes: number of classes K.
+        head: ``"dual"``, the authors' with three outputs, or ``"plain"``, the same without
+            attention.
+        width: channels of the trunk, at least 32.
+        inner: channels of the head's branches.
+
+    Raises:
+        ValueError: if an option has no such value.
+    """
+
+    def __init__(
+        self, classes: int = 2, *, head: str = "dual", width: int = 32, inner: int = 16
+    ) -> None:
+        require_one_of("head", head, tuple(_HEADS))
+        super().__init__(lambda channels: nn.Identity(), width, classes=classes)
+        self.head = _HEADS[head](width, classes, dropout=0.0, inner=inner)
+
+    def trunk(self, x: Tensor) -> Tensor:
+        """The map that the head receives: (B, 3, H, W) -> (B, D, H / 4, W / 4)."""
+        return self.blocks(self.stem(x))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, 3, H, W) -> scores (B, K, H / 4, W / 4) of both branches, of PAM, of CAM."""
+        return self.head(self.trunk(x))
+
+    def explain(self, x: Tensor, queries: Sequence[int] | None = None) -> dict[str, Tensor]:
+        """The attention maps of the head for pictures (B, 3, H, W); see `DANetHead.explain`."""
+        return self.head.explain(self.trunk(x), queries)
 
 
 def weighted_loss(

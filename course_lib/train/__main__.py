@@ -18,22 +18,31 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 Data = StrEnum("Data", {name: name for name in tasks.NAMES})
 
 DataOption = Annotated[
-    Data, typer.Option(help="scenes: drawn streets; sign: lanes that a far sign explains; camvid.")
+    Data,
+    typer.Option(
+        help="scenes: drawn streets; cue, legend: boards that one far thing, or many, explain; "
+        "camvid."
+    ),
 ]
 Root = Annotated[Path | None, typer.Option(help="The folder in which CamVid lies.")]
 Height = Annotated[int, typer.Option(min=8, help="CamVid only: height of the pictures in pixels.")]
-Epochs = Annotated[int, typer.Option(min=1, help="Epochs in all, with those already done.")]
-Batch = Annotated[int, typer.Option(min=1, help="Pictures in a batch.")]
-Pictures = Annotated[int, typer.Option(min=1, help="Drawn streets only: pictures in an epoch.")]
+# What is not given is the task's own.
+Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs in all, with those already done.")]
+Batch = Annotated[int | None, typer.Option(min=1, help="Pictures in a batch.")]
+Pictures = Annotated[
+    int | None, typer.Option("--pictures", min=1, help="Not CamVid: pictures in an epoch.")
+]
 Device = Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")]
-Network = Annotated[str, typer.Option(help="One of the networks whose names begin with danet.")]
+Network = Annotated[
+    str | None, typer.Option(help="One of the networks whose names begin with danet.")
+]
 
 
 @app.command("danet")
 def danet_command(
     data: DataOption = Data.scenes,
     root: Root = None,
-    epochs: Epochs = 8,
+    epochs: Epochs = None,
     seed: int = 0,
     folder: Annotated[
         Path | None,
@@ -43,10 +52,10 @@ def danet_command(
         bool, typer.Option(help="With DANet's attention, or with the control in its place.")
     ] = True,
     height: Height = 180,
-    batch: Batch = 8,
-    pictures_: Annotated[int, typer.Option("--pictures", min=1)] = tasks.PICTURES,
+    batch: Batch = None,
+    pictures_: Pictures = None,
     device: Device = "auto",
-    network: Network = danet.NETWORK,
+    network: Network = None,
 ) -> None:
     """Train DANet; write checkpoint.pt, history.csv, curves.png, predictions.png, attention.png.
 
@@ -56,6 +65,7 @@ def danet_command(
     folder = folder or Path("runs") / f"danet-{data}-{kind}-{seed}"
     try:
         task = _task(data, root, height, batch, pictures_)(seed)
+        epochs = epochs or task.epochs
         trained = danet.train(
             task,
             kind,
@@ -81,17 +91,17 @@ def danet_command(
 def compare_command(
     data: Annotated[list[Data] | None, typer.Option(help="May be repeated.")] = None,
     root: Root = None,
-    epochs: Epochs = 8,
+    epochs: Epochs = None,
     seeds: Annotated[int, typer.Option(min=1, help="Number of seeds, from 0.")] = 3,
     folder: Annotated[
         Path | None, typer.Option(help="Where the runs are kept, so that a comparison can go on.")
     ] = None,
     table: Annotated[Path | None, typer.Option(help="A CSV to write, with one row a run.")] = None,
     height: Height = 180,
-    batch: Batch = 8,
-    pictures_: Annotated[int, typer.Option("--pictures", min=1)] = tasks.PICTURES,
+    batch: Batch = None,
+    pictures_: Pictures = None,
     device: Device = "auto",
-    network: Network = danet.NETWORK,
+    network: Network = None,
 ) -> None:
     """Train with and without attention over several seeds, and print one table.
 
@@ -125,14 +135,14 @@ def compare_command(
 
 
 def _task(
-    data: Data, root: Path | None, height: int, batch: int, count: int
+    data: Data, root: Path | None, height: int, batch: int | None, count: int | None
 ) -> Callable[[int], tasks.Task]:
     """From a seed to the task that the options ask for."""
     if data != Data.camvid:
         return lambda seed: tasks.drawn(data, seed, batch, count)
     if root is None:
         raise ValueError("--data camvid needs --root: the folder in which CamVid lies")
-    return lambda seed: tasks.camvid(root, seed, batch, height)
+    return lambda seed: tasks.camvid(root, seed, batch or 8, height)
 
 
 def _device(name: str) -> torch.device:

@@ -18,7 +18,6 @@ from course_lib.networks.danet import weighted_loss
 from course_lib.train.tasks import Task
 from course_lib.training import fit, segmentation
 
-NETWORK = "danet_resnet10"
 HEADS = ("dual", "plain")
 LEARNING_RATE = 3e-3
 #: What the prediction, PAM alone and CAM alone weigh in the loss.
@@ -51,7 +50,7 @@ def train(
     seed: int = 0,
     folder: Path | None = None,
     device: torch.device | str = "cpu",
-    network: str = NETWORK,
+    network: str | None = None,
     progress: bool = False,
     report: Report | None = None,
 ) -> Trained:
@@ -68,7 +67,8 @@ def train(
         seed: decides the first parameters and dropout.
         folder: where checkpoint.pt and history.csv are written; None writes nothing.
         device: where to train.
-        network: name of the network; one of those whose names begin with "danet".
+        network: name of the network, one of those whose names begin with "danet"; None is the
+            task's own.
         progress: show a bar.
         report: is given the history after every epoch.
 
@@ -76,8 +76,9 @@ def train(
         ValueError: if an argument is wrong, or the folder holds another run.
         FloatingPointError: if the loss is not finite.
     """
+    network = network or task.network
     if not network.startswith("danet"):
-        raise ValueError(f"network={network!r} is no DANet; use one such as {NETWORK!r}")
+        raise ValueError(f"network={network!r} is no DANet; use one such as {task.network!r}")
     if head not in HEADS:
         raise ValueError(f"head={head!r} is unknown; there are: {', '.join(HEADS)}")
     with torch.random.fork_rng(devices=[]):
@@ -151,10 +152,10 @@ def compare(
     make: Callable[[int], Task],
     seeds: Sequence[int],
     *,
-    epochs: int,
+    epochs: int | None = None,
     folder: Path | None = None,
     device: torch.device | str = "cpu",
-    network: str = NETWORK,
+    network: str | None = None,
     report: Callable[[str], object] | None = None,
 ) -> pd.DataFrame:
     """Train with both heads and all seeds, on the same pictures in the same order.
@@ -162,7 +163,7 @@ def compare(
     Args:
         make: from the seed to the task.
         seeds: one run with either head for each.
-        epochs: of every run.
+        epochs: of every run; None is the task's own number.
         folder: where the runs are kept, so that a comparison that was killed goes on; None keeps
             nothing.
         device: where to train.
@@ -170,8 +171,7 @@ def compare(
         report: is given a line about every run that is done.
 
     Returns:
-        One row a run: what it was, its parameters, mIoU and the mean IoU of the classes that a far
-        part decides (both in per cent), CPU seconds, and the machine.
+        One row a run: what it was, its parameters, mIoU in per cent, CPU seconds, the machine.
 
     Raises:
         ValueError: as ``train``, or if there is no seed.
@@ -185,28 +185,26 @@ def compare(
             trained = train(
                 task,
                 head,
-                epochs=epochs,
+                epochs=epochs or task.epochs,
                 seed=seed,
                 folder=None if folder is None else folder / f"{task.name}-{head}-{seed}",
                 device=device,
                 network=network,
             )
-            rows.append(_row(trained, task, head, seed, epochs))
+            rows.append(_row(trained, task, head, seed))
             if report is not None:
                 report(f"{task.name}, {head}, seed {seed}: mIoU {rows[-1]['mIoU']:.1f} %")
     return pd.DataFrame(rows)
 
 
-def _row(trained: Trained, task: Task, head: str, seed: int, epochs: int) -> dict[str, object]:
-    far = [trained.iou[task.classes[kind]] for kind in task.far]
+def _row(trained: Trained, task: Task, head: str, seed: int) -> dict[str, object]:
     return {
         "data": task.name,
         "head": head,
         "seed": seed,
-        "epochs": epochs,
+        "epochs": len(trained.history),
         "parameters": sum(p.numel() for p in trained.network.parameters()),
         "mIoU": round(100 * trained.history["mIoU"].iloc[-1], 1),
-        "far mIoU": round(100 * sum(far) / len(far), 1) if far else None,
         "CPU seconds": round(trained.history["CPU seconds"].sum()),
         "torch": torch.__version__,
         "processor": _processor(),
@@ -224,7 +222,7 @@ def _processor() -> str:
 
 
 def summary(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row for data and head: parameters, mIoU of every seed, mean, std, and CPU seconds.
+    """One row for data and head: parameters, mIoU in per cent by seed, mean, std, CPU seconds.
 
     Args:
         runs: as ``compare`` gives them, of any number of comparisons.
@@ -233,10 +231,8 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
     for (data, head), group in runs.groupby(["data", "head"], sort=False):
         row: dict[str, object] = {"data": data, "head": head}
         row["parameters"] = group["parameters"].iloc[0]
-        for name in ("mIoU", "far mIoU"):
-            values = group[name].astype(float)
-            row |= {f"{name}, seed {s}": v for s, v in zip(group["seed"], values, strict=True)}
-            row |= {f"{name}, mean": values.mean(), f"{name}, std": values.std(ddof=1)}
+        row |= {f"seed {s}": v for s, v in zip(group["seed"], group["mIoU"], strict=True)}
+        row |= {"mean": group["mIoU"].mean(), "std": group["mIoU"].std(ddof=1)}
         row["CPU seconds"] = group["CPU seconds"].mean()
         rows.append(row)
     return pd.DataFrame(rows).dropna(axis=1, how="all").round(1)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from course_lib import plots
-from course_lib.networks.danet import DANet
+from course_lib.networks.danet import DANet, SmallDANet
 from course_lib.train.danet import Trained, predict
 from course_lib.train.tasks import Task
 
@@ -45,9 +45,9 @@ def _first(task: Task, count: int) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def _attention(network: DANet, task: Task, image: Tensor, labels: Tensor) -> Figure:
+def _attention(network: DANet | SmallDANet, task: Task, image: Tensor, labels: Tensor) -> Figure:
     device = next(network.parameters()).device
-    cells = network.features(image.to(device))["layer4"].shape[2:]
+    cells = network.trunk(image.to(device)).shape[2:]
     queries = query_cells(labels, task, cells)
     numbers = [row * cells[1] + column for row, column in queries.values()]
     maps = network.explain(image.to(device), numbers)
@@ -64,7 +64,7 @@ def query_cells(labels: Tensor, task: Task, cells: tuple[int, int]) -> dict[str,
 
     Args:
         labels: (H, W).
-        task: names the classes; those that a far part decides go before the frequent ones.
+        task: names the classes; the frequent ones are taken.
         cells: rows and columns of the map.
 
     Returns:
@@ -76,7 +76,7 @@ def query_cells(labels: Tensor, task: Task, cells: tuple[int, int]) -> dict[str,
     # A cell whose neighbours have the class, too, goes before one at a border.
     deep = share + F.avg_pool2d(share[None], 3, 1, 1)[0]
     order = one_hot.sum((1, 2)).argsort(descending=True).tolist()
-    wanted = [k for k in dict.fromkeys([*task.far, *order]) if one_hot[k].any()][:_QUERIES]
+    wanted = [k for k in order if one_hot[k].any()][:_QUERIES]
     places = {k: divmod(int(deep[k].argmax()), cells[1]) for k in wanted}
     return {task.classes[k]: place for k, place in places.items()}
 

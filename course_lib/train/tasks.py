@@ -1,4 +1,14 @@
-"""What a network for segmentation can be trained on: drawn streets or CamVid, in one form."""
+"""What a network for segmentation can be trained on: drawn pictures or CamVid, in one form.
+
+==========  ==============================================  ====================================
+name        pictures                                        what tells the class of a pixel
+==========  ==============================================  ====================================
+``scenes``  drawn streets, a class per pixel                what is near: colour, texture, shape
+``cue``     boards of glyphs, a class per cell              one beacon, anywhere on the board
+``legend``  the same                                        the glyphs of its hue, far away
+``camvid``  CamVid as it lies on disk, a class per pixel    mostly what is near
+==========  ==============================================  ====================================
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -7,13 +17,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from course_lib.data import streets
+from course_lib.data import scenes, streets
 from course_lib.data.camvid import MEAN, STD, Augmentation, CamVid
 
-#: The names of the data, and the rule of those that are drawn.
-DRAWN = {"scenes": "plain", "sign": "sign"}
-NAMES = (*DRAWN, "camvid")
-PICTURES = 400  # of an epoch of drawn streets
+_BOARDS = {
+    "cue": ("another hue", "the beacon's hue"),
+    "legend": ("ring", "lamp", "cross", "dash"),
+}
+#: The names of the data.
+NAMES = ("scenes", *_BOARDS, "camvid")
+PICTURES = {"scenes": 400, "cue": 800, "legend": 800}  # of an epoch, where they are drawn
 VALID_PICTURES = 100
 _VALID_SEED = 999_000  # no seed of a training, so that no street is in both
 
@@ -25,7 +38,8 @@ class Task:
     Attributes:
         name: one of ``NAMES``.
         classes: names of the classes.
-        far: the classes that only a far part of the picture decides.
+        network: name of the network that is trained unless another one is asked for.
+        epochs: number of epochs unless another one is asked for.
         train: number of batches of an epoch.
         batches: from the epoch to its training batches.
         valid: the pictures to measure on, in batches, all of them and always the same.
@@ -35,7 +49,8 @@ class Task:
 
     name: str
     classes: tuple[str, ...]
-    far: tuple[int, ...]
+    network: str
+    epochs: int
     train: int
     batches: Callable[[int], Iterable[tuple[Tensor, Tensor]]]
     valid: Callable[[], Iterable[tuple[Tensor, Tensor]]]
@@ -48,28 +63,35 @@ class Task:
         return (images * std + mean).clamp(0, 1)
 
 
-def drawn(name: str, seed: int, batch: int = 8, pictures: int = PICTURES) -> Task:
-    """Streets by the rule of that name, new ones in every epoch.
+def drawn(name: str, seed: int, batch: int | None = None, pictures: int | None = None) -> Task:
+    """Drawn pictures, new ones in every epoch.
 
     Args:
-        name: "scenes" or "sign".
-        seed: decides the streets to train on; those to measure on are always the same.
-        batch: number of streets in a batch.
-        pictures: number of streets in an epoch; an incomplete last batch is left out.
+        name: "scenes", "cue" or "legend".
+        seed: decides the pictures to train on; those to measure on are always the same.
+        batch: number of pictures in a batch; None is 8 streets or 16 boards.
+        pictures: number of pictures in an epoch, 400 streets or 800 boards if None; an incomplete
+            last batch is left out.
 
     Raises:
-        ValueError: if there is no such rule, or there are fewer streets than a batch has.
+        ValueError: if nothing is drawn by that name, or there are fewer pictures than a batch has.
     """
-    if name not in DRAWN:
-        raise ValueError(f"no streets are called {name!r}; there are: {', '.join(DRAWN)}")
+    if name not in PICTURES:
+        raise ValueError(f"nothing is drawn by the name {name!r}; there are: {', '.join(PICTURES)}")
+    batch = batch or (8 if name == "scenes" else 16)
+    pictures = pictures or PICTURES[name]
     if not 1 <= batch <= pictures:
         raise ValueError(f"batch={batch} of {pictures} pictures; use at least 1 and at most all")
-    rule = DRAWN[name]
-    valid = streets.draw(VALID_PICTURES, _VALID_SEED, rule)
+    make = _streets if name == "scenes" else _boards
+    return make(name, seed, batch, pictures)
+
+
+def _streets(name: str, seed: int, batch: int, pictures: int) -> Task:
+    valid = streets.draw(VALID_PICTURES, _VALID_SEED)
 
     def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         for start in range(0, pictures - batch + 1, batch):
-            new = streets.draw(batch, seed, rule, first=epoch * pictures + start)
+            new = streets.draw(batch, seed, first=epoch * pictures + start)
             yield _centred(new.images), new.labels
 
     def measured() -> Iterator[tuple[Tensor, Tensor]]:
@@ -77,8 +99,32 @@ def drawn(name: str, seed: int, batch: int = 8, pictures: int = PICTURES) -> Tas
 
     return Task(
         name,
-        streets.NAMES[rule],
-        streets.FAR_CLASSES[rule],
+        streets.NAMES,
+        "danet_resnet10",
+        10,
+        pictures // batch,
+        batches,
+        measured,
+        _CENTRE,
+        _SPREAD,
+    )
+
+
+def _boards(name: str, seed: int, batch: int, pictures: int) -> Task:
+    valid = scenes.make(name, VALID_PICTURES, _VALID_SEED)
+
+    def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        new = scenes.make(name, pictures // batch * batch, seed * 100_003 + epoch)
+        yield from zip(_centred(new.images).split(batch), new.labels.split(batch), strict=True)
+
+    def measured() -> Iterator[tuple[Tensor, Tensor]]:
+        yield from zip(_centred(valid.images).split(50), valid.labels.split(50), strict=True)
+
+    return Task(
+        name,
+        _BOARDS[name],
+        "danet_small",
+        scenes.rule_named(name).steps * batch // pictures or 1,
         pictures // batch,
         batches,
         measured,
@@ -111,7 +157,8 @@ def camvid(root: str | Path, seed: int, batch: int = 8, height: int | None = Non
     return Task(
         "camvid",
         valid.names,
-        (),
+        "danet_resnet10",
+        30,
         max(1, len(train) // batch),
         lambda epoch: train.loader(batch, epoch),
         lambda: valid.loader(batch),
