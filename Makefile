@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test install notebooks check-notebooks grade bench leaderboard format
+.PHONY: lab test install notebooks check-notebooks grade bench leaderboard danet format
 
 lab: install  ## open JupyterLab at the first lesson (another: make lab LESSON=NAME)
 	@test -f $(NOTEBOOK) || { echo "no lesson $(LESSON); there are: $(notdir $(wildcard notebooks/*))"; exit 2; }
@@ -29,6 +29,10 @@ grade: install  ## release, autograde submitted/, write feedback/ and grades.csv
 
 bench: install  ## time and memory of every mechanism against its straightforward form
 	python -m course_lib.benchmarks.attention
+
+danet: install  ## DANet on drawn pictures with and without attention, three seeds, as one table
+	python -m course_lib.train compare --data scenes --data cue --data legend \
+		--folder runs/compare --table measurements/danet.csv
 
 leaderboard: install  ## accuracy of every mechanism on every probe; goes on where it was stopped
 	python -m course_lib.benchmarks.leaderboard

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Patch, Rectangle
+from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from course_lib.bilingual import LiveOutput, Text
@@ -638,3 +639,141 @@ def influence(maps: Mapping[str, Tensor], boxes: Mapping[str, int]) -> Figure:
         axis.set_yticks([])
     figure.colorbar(drawn, ax=axes[0, :].tolist(), shrink=0.8, label="influence, log scale")
     return figure
+
+
+@_styled
+def segmentations(
+    images: Tensor, labels: Tensor, predictions: Tensor, names: Sequence[str]
+) -> Figure:
+    """Pictures, the true class of their pixels and the predicted one, side by side.
+
+    Args:
+        images: (B, 3, H, W), from 0 to 1.
+        labels: (B, H, W), 255 where a pixel does not count.
+        predictions: (B, H, W).
+        names: of the classes.
+    """
+    palette = class_colours(names)
+    lines = -(-len(names) // 6)
+    figure, axes = _figure(7.2, 1.9 * len(images) + 0.3 * lines + 0.3, len(images), 3)
+    for row in range(len(images)):
+        axes[row, 0].imshow(images[row].permute(1, 2, 0).numpy())
+        for column, classes in ((1, labels[row]), (2, predictions[row])):
+            pixels = np.ones((*classes.shape, 3))
+            known = classes.numpy() < len(names)
+            pixels[known] = palette[classes.numpy()[known]]
+            axes[row, column].imshow(pixels)
+    for axis, title in zip(axes[0], ("picture", "truth", "prediction"), strict=True):
+        axis.set_title(title)
+    _without_ticks(axes)
+    handles = [
+        Patch(facecolor=colour, edgecolor="black", linewidth=0.4, label=name)
+        for colour, name in zip([*palette, (1.0, 1.0, 1.0)], [*names, "not counted"], strict=True)
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False, fontsize=8)
+    return figure
+
+
+@_styled
+def dual_attention(
+    image: Tensor,
+    queries: Mapping[str, tuple[int, int]],
+    position: Tensor,
+    channel: Tensor,
+) -> Figure:
+    """Where query cells look, drawn over the picture, and the map of the channels.
+
+    Args:
+        image: (3, H, W), from 0 to 1.
+        queries: row and column of every query's cell, by its name.
+        position: (Q, h, w), the PAM maps of the queries; every one sums to 1.
+        channel: (C, C), the CAM map; every row sums to 1.
+    """
+    count = len(queries)
+    columns = 3
+    rows = -(-(count + 2) // columns)
+    figure, axes = _figure(3.0 * columns, 2.5 * rows, rows, columns)
+    places = list(axes.flat)
+    height, width = image.shape[1:]
+    cell_height, cell_width = height / position.shape[1], width / position.shape[2]
+    extent = (0, width, height, 0)
+    grey = image.mean(0).numpy()
+    places[0].imshow(image.permute(1, 2, 0).numpy(), extent=extent)
+    places[0].set_title("picture and queries")
+    marks = "ABCDEFGHIJKL"
+    for number, (name, (row, column)) in enumerate(queries.items()):
+        axis, weights = places[1 + number], position[number].numpy()
+        axis.imshow(0.55 * grey, extent=extent, cmap="gray", vmin=0, vmax=1)
+        axis.imshow(
+            weights,
+            extent=extent,
+            cmap="inferno",
+            alpha=np.clip(1.5 * weights / weights.max(), 0, 0.9),
+        )
+        axis.set_title(f"PAM of {marks[number]}: {name}")
+        for drawn in (places[0], axis):
+            drawn.add_patch(
+                Rectangle(
+                    (column * cell_width, row * cell_height),
+                    cell_width,
+                    cell_height,
+                    fill=False,
+                    edgecolor="#00e5ff",
+                    linewidth=1.8,
+                )
+            )
+        places[0].text(
+            (column + 0.5) * cell_width,
+            (row + 0.5) * cell_height,
+            marks[number],
+            ha="center",
+            va="center",
+            color="white",
+            fontsize=9,
+            fontweight="bold",
+            path_effects=[withStroke(linewidth=2, foreground="black")],
+        )
+    matrix = places[1 + count]
+    drawn = matrix.imshow(channel.numpy(), cmap="viridis", vmin=0)
+    matrix.set_title("CAM: row i, weights of channel i")
+    figure.colorbar(drawn, ax=matrix, shrink=0.8)
+    _without_ticks(axes)
+    for axis in places[2 + count :]:
+        axis.axis("off")
+    return figure
+
+
+def class_colours(names: Sequence[str]) -> np.ndarray:
+    """A colour for every class, (K, 3) from 0 to 1: CamVid's where there is one of that name."""
+    others = mpl.colormaps["tab20"](np.arange(20))[:, :3]
+    return np.array(
+        [
+            mpl.colors.to_rgb(_CLASS_COLOURS[name.lower()])
+            if name.lower() in _CLASS_COLOURS
+            else others[place % 20]
+            for place, name in enumerate(names)
+        ]
+    )
+
+
+# CamVid's, but for road and lanes, which have to stand apart here.
+_CLASS_COLOURS: Mapping[str, str] = {
+    "sky": "#87b5e0",
+    "building": "#800000",
+    "road": "#804080",
+    "pavement": "#9c9cd8",
+    "tree": "#5f8f00",
+    "car": "#400080",
+    "pole": "#c0c080",
+    "pedestrian": "#404000",
+    "sign": "#ffb000",
+    "closed road": "#e6194b",
+    "bus lane": "#0a4fd0",
+}
+
+
+def _without_ticks(axes: np.ndarray) -> None:
+    for axis in axes.flat:
+        axis.set_xticks([])
+        axis.set_yticks([])
+        axis.spines[:].set_visible(False)

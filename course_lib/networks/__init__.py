@@ -11,7 +11,7 @@ from functools import partial
 from torch import nn
 
 from course_lib.networks.authors import from_authors
-from course_lib.networks.danet import DANet
+from course_lib.networks.danet import DANet, SmallDANet
 from course_lib.networks.dual_pooling import DualPoolingResNet
 from course_lib.networks.mobilenet import mobilenet
 from course_lib.networks.placement import resnet
@@ -20,8 +20,10 @@ from course_lib.networks.scnet import SCNet
 from course_lib.networks.van import VAN
 
 _NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "danet_resnet10": partial(DANet, 10, width=12, inner=48),
     "danet_resnet50": partial(DANet, 50),
     "danet_resnet101": partial(DANet, 101),
+    "danet_small": SmallDANet,
     "dual_pooling_resnet18": partial(DualPoolingResNet, 18),
     "mobilenet_v2": mobilenet,
     "mobilenet_v2_coordinate": partial(mobilenet, "coordinate"),

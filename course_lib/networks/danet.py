@@ -30,6 +30,9 @@ common convolution, and two 3×3 convolutions classify. There queries and keys k
 have no biases, and CAM is the paper's softmax(G). As printed it computes queries, keys and values
 with one and the same layer, weighs CAM by columns, and enlarges the map eightfold before the last
 convolutions, which then cost 64 times as much and miss the size of most pictures.
+
+``head="plain"`` is the control: the authors' head with a 1×1 convolution, BatchNorm and ReLU in
+place of either attention. It has more parameters than theirs, and there no position sees another.
 """
 
 from collections.abc import Collection, Sequence
@@ -41,23 +44,26 @@ from torch.nn import functional as F
 from course_lib.attention import ChannelAttention, PositionAttention
 from course_lib.networks._arguments import require_classes, require_one_of
 from course_lib.networks.placement import resnet
+from course_lib.networks.small import SmallNetwork
 
 
-def _convolution(channels_in: int, channels_out: int) -> nn.Sequential:
-    """3×3 convolution without bias, BatchNorm, ReLU; the map keeps its size."""
+def _convolution(channels_in: int, channels_out: int, side: int = 3) -> nn.Sequential:
+    """Convolution without bias, BatchNorm, ReLU; the map keeps its size."""
     return nn.Sequential(
-        nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False),
+        nn.Conv2d(channels_in, channels_out, side, padding=side // 2, bias=False),
         nn.BatchNorm2d(channels_out),
         nn.ReLU(inplace=True),
     )
 
 
-def _require_head(channels: int, classes: int, dropout: float) -> None:
+def _require_head(channels: int, classes: int, dropout: float, inner: int | None = None) -> None:
     require_classes(classes)
-    if channels < 32:
+    if inner is None and channels < 32:
         raise ValueError(
             f"channels={channels} leave no query channels after C // 4 // 8; use at least 32"
         )
+    if inner is not None and inner < 8:
+        raise ValueError(f"inner={inner} leaves no query channels after C // 8; use at least 8")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout={dropout!r} must be a probability below 1")
 
@@ -69,15 +75,18 @@ class DANetHead(nn.Module):
         channels: channels D of the input, at least 32.
         classes: number of classes K.
         dropout: probability that training drops a channel before a classifier.
+        inner: channels of the branches; None is D // 4.
 
     Raises:
         ValueError: if a number is out of its range.
     """
 
-    def __init__(self, channels: int, classes: int, *, dropout: float = 0.1) -> None:
+    def __init__(
+        self, channels: int, classes: int, *, dropout: float = 0.1, inner: int | None = None
+    ) -> None:
         super().__init__()
-        _require_head(channels, classes, dropout)
-        inner = channels // 4
+        _require_head(channels, classes, dropout, inner)
+        inner = inner or channels // 4
         self.before_position = _convolution(channels, inner)
         self.position = PositionAttention(inner)
         self.after_position = _convolution(inner, inner)
@@ -111,6 +120,31 @@ class DANetHead(nn.Module):
         position = self.position.explain(self.before_position(x), queries)
         channel = self.channel.explain(self.before_channel(x))
         return {"position": position["attention"], "channel": channel["attention"]}
+
+
+class PlainHead(DANetHead):
+    """The control: the authors' head with a 1×1 convolution in place of either attention.
+
+    Args:
+        channels: channels D of the input, at least 32.
+        classes: number of classes K.
+        dropout: probability that training drops a channel before a classifier.
+        inner: channels of the branches; None is D // 4.
+
+    Raises:
+        ValueError: if a number is out of its range; in ``explain``, which has nothing to show.
+    """
+
+    def __init__(
+        self, channels: int, classes: int, *, dropout: float = 0.1, inner: int | None = None
+    ) -> None:
+        super().__init__(channels, classes, dropout=dropout, inner=inner)
+        inner = inner or channels // 4
+        self.position, self.channel = (_convolution(inner, inner, 1) for _ in range(2))
+
+    def explain(self, x: Tensor, queries: Sequence[int] | None = None) -> dict[str, Tensor]:
+        """Refused: there is no attention in this head."""
+        raise ValueError("the plain head has no attention to explain; use head='dual'")
 
 
 class SingleOutputHead(nn.Module):
@@ -149,18 +183,24 @@ class SingleOutputHead(nn.Module):
     explain = DANetHead.explain
 
 
+_HEADS = {"dual": DANetHead, "plain": PlainHead}
+
+
 class DANet(nn.Module):
     """A dilated ResNet under a dual attention head, for pictures of any size.
 
     Args:
         depth: depth of the ResNet.
         classes: number of classes K.
-        head: ``"dual"``, the authors' with three outputs, or ``"single"``, the blog's.
+        head: ``"dual"``, the authors' with three outputs, ``"plain"``, the same without attention,
+            or ``"single"``, the blog's.
         output_stride: pixels of the picture per cell of the head's map: 8, 16 or 32.
         multi_grid: factors of the dilations of the last stage's blocks; ``(1, 2, 4)`` gives the
             authors' 4, 8, 16. None is all ones.
         attention: mechanism in the blocks of the ResNet, by name; None is the plain one.
-        dropout: probability that training drops a channel before a classifier; only ``"dual"``.
+        dropout: probability that training drops a channel before a classifier; not ``"single"``.
+        width: channels of the ResNet's stem.
+        inner: channels of the head's branches, a quarter of the map's if None; not ``"single"``.
 
     Raises:
         ValueError: if an option has no such value.
@@ -176,18 +216,27 @@ class DANet(nn.Module):
         multi_grid: Sequence[int] | None = None,
         attention: str | None = None,
         dropout: float = 0.1,
+        width: int = 64,
+        inner: int | None = None,
     ) -> None:
         super().__init__()
-        require_one_of("head", head, ("dual", "single"))
+        require_one_of("head", head, ("dual", "plain", "single"))
+        if inner is not None and head == "single":
+            raise ValueError(f"inner={inner} is for the heads 'dual' and 'plain'; leave it out")
         self.backbone = resnet(
-            depth, attention, output_stride=output_stride, multi_grid=multi_grid, classes=1
+            depth,
+            attention,
+            output_stride=output_stride,
+            multi_grid=multi_grid,
+            classes=1,
+            width=width,
         )
         channels = self.backbone.channels
         del self.backbone.fc, self.backbone.avgpool  # a layer that no loss reaches is no part
         self.head = (
-            DANetHead(channels, classes, dropout=dropout)
-            if head == "dual"
-            else SingleOutputHead(channels, classes)
+            SingleOutputHead(channels, classes)
+            if head == "single"
+            else _HEADS[head](channels, classes, dropout=dropout, inner=inner)
         )
 
     def features(self, x: Tensor, names: Collection[str] = ("layer4",)) -> dict[str, Tensor]:
@@ -195,19 +244,60 @@ class DANet(nn.Module):
         return self.backbone.features(x, names)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """(B, 3, H, W) -> scores (B, K, H, W): three with the authors' head, one with the blog's.
+        """(B, 3, H, W) -> scores (B, K, H, W): one with the blog's head, three with the others.
 
         The first is the prediction.
         """
         size = x.shape[2:]
         return tuple(
             F.interpolate(scores, size, mode="bilinear", align_corners=True)
-            for scores in self.head(self.features(x)["layer4"])
+            for scores in self.head(self.trunk(x))
         )
+
+    def trunk(self, x: Tensor) -> Tensor:
+        """The map that the head receives: (B, 3, H, W) -> (B, D, H / s, W / s)."""
+        return self.features(x)["layer4"]
 
     def explain(self, x: Tensor, queries: Sequence[int] | None = None) -> dict[str, Tensor]:
         """The attention maps of the head for pictures (B, 3, H, W); see `DANetHead.explain`."""
-        return self.head.explain(self.features(x)["layer4"], queries)
+        return self.head.explain(self.trunk(x), queries)
+
+
+class SmallDANet(SmallNetwork):
+    """The small network of the probes under a dual attention head: a decision per cell.
+
+    Behind the trunk a cell sees 23×23 pixels, and the head's two 3×3 convolutions add 8 in each
+    direction; whatever is farther away reaches it through the attention alone.
+
+    Args:
+        classes: number of classes K.
+        head: ``"dual"``, the authors' with three outputs, or ``"plain"``, the same without
+            attention.
+        width: channels of the trunk, at least 32.
+        inner: channels of the head's branches.
+
+    Raises:
+        ValueError: if an option has no such value.
+    """
+
+    def __init__(
+        self, classes: int = 2, *, head: str = "dual", width: int = 32, inner: int = 16
+    ) -> None:
+        require_one_of("head", head, tuple(_HEADS))
+        super().__init__(lambda channels: nn.Identity(), width, classes=classes)
+        self.head = _HEADS[head](width, classes, dropout=0.0, inner=inner)
+
+    def trunk(self, x: Tensor) -> Tensor:
+        """The map that the head receives: (B, 3, H, W) -> (B, D, H / 4, W / 4)."""
+        return self.blocks(self.stem(x))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, 3, H, W) -> scores (B, K, H / 4, W / 4) of both branches, of PAM, of CAM."""
+        return self.head(self.trunk(x))
+
+    def explain(self, x: Tensor, queries: Sequence[int] | None = None) -> dict[str, Tensor]:
+        """The attention maps of the head for pictures (B, 3, H, W); see `DANetHead.explain`."""
+        return self.head.explain(self.trunk(x), queries)
 
 
 def weighted_loss(

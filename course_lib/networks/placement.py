@@ -93,11 +93,12 @@ def resnet(
     output_stride: int = 32,
     multi_grid: Sequence[int] | None = None,
     stem: str = "large",
+    width: int = 64,
 ) -> ResNet:
     """A ResNet with the mechanism called so in its authors' place.
 
     Args:
-        depth: 18, 34, 50, 101 or 152.
+        depth: 10, 18, 34, 50, 101 or 152.
         attention: name of the mechanism; None is the plain network.
         attention_options: constructor options that go before the authors'.
         classes: number of classes.
@@ -106,6 +107,7 @@ def resnet(
         output_stride: 32, 16 or 8.
         multi_grid: factors of the dilations of the last stage's blocks.
         stem: ``"large"`` or ``"small"``.
+        width: channels of the stem.
 
     Raises:
         ValueError: if an argument has no such value, or the mechanism refuses an option.
@@ -121,4 +123,5 @@ def resnet(
         output_stride=output_stride,
         multi_grid=multi_grid,
         stem=stem,
+        width=width,
     )

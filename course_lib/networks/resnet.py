@@ -26,6 +26,7 @@ from course_lib.networks.slot import Slot
 PLACES = ("inner", "conv2", "branch", "stage")
 
 _LAYERS: Mapping[int, tuple[int, int, int, int]] = {
+    10: (1, 1, 1, 1),
     18: (2, 2, 2, 2),
     34: (3, 4, 6, 3),
     50: (3, 4, 6, 3),
@@ -155,7 +156,7 @@ class ResNet(nn.Module):
     """A residual network for pictures of any size.
 
     Args:
-        depth: 18, 34, 50, 101 or 152.
+        depth: 10, 18, 34, 50, 101 or 152; 10, one block a stage, is not of the paper.
         slot: makes the mechanism of every block from its number of channels; None leaves the
             slots empty.
         classes: number of classes.
@@ -169,6 +170,7 @@ class ResNet(nn.Module):
         multi_grid: factors of the dilations of the last stage's blocks; None is all ones.
         stem: ``"large"``, 7×7 with stride 2 and a pool, or ``"small"``, 3×3 without either, for
             pictures of about 32×32; the output stride counts without the stem's factor of 4 then.
+        width: channels of the stem; every stage has twice those of the one before it.
 
     Raises:
         ValueError: if there is no ResNet of that depth or an option has no such value.
@@ -185,6 +187,7 @@ class ResNet(nn.Module):
         output_stride: int = 32,
         multi_grid: Sequence[int] | None = None,
         stem: str = "large",
+        width: int = 64,
     ) -> None:
         super().__init__()
         if depth not in _LAYERS:
@@ -194,6 +197,8 @@ class ResNet(nn.Module):
         require_one_of("place", place, PLACES)
         require_one_of("output_stride", output_stride, (32, 16, 8))
         require_one_of("stem", stem, ("large", "small"))
+        if width < 1:
+            raise ValueError(f"width={width} leaves no channels; use at least 1")
         if not set(stages) <= {1, 2, 3, 4}:
             raise ValueError(f"stages={stages!r} must be some of 1, 2, 3, 4")
         counts = _LAYERS[depth]
@@ -209,20 +214,20 @@ class ResNet(nn.Module):
         block: type[Any] = BasicBlock if depth < 50 else Bottleneck
         small = stem == "small"
         self.conv1 = (
-            nn.Conv2d(3, 64, 3, padding=1, bias=False)
+            nn.Conv2d(3, width, 3, padding=1, bias=False)
             if small
-            else nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
+            else nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
         )
-        self.bn1 = nn.BatchNorm2d(64)
+        self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.Identity() if small else nn.MaxPool2d(3, stride=2, padding=1)
-        channels, reached, dilation = 64, 4, 1
+        channels, reached, dilation = width, 4, 1
         for stage, count in enumerate(counts, 1):
             stride, previous = 1 if stage == 1 else 2, dilation
             if reached * stride > output_stride:
                 dilation, stride = dilation * stride, 1
             reached *= stride
-            planes = 32 * 2**stage
+            planes = width * 2 ** (stage - 1)
             grid = multi_grid if stage == 4 and multi_grid else (1,) * count
             inside = slot if place != "stage" and stage in stages else None
             blocks = []
@@ -250,7 +255,7 @@ class ResNet(nn.Module):
     def features(self, x: Tensor, names: Collection[str] = ("layer4",)) -> dict[str, Tensor]:
         """The feature maps called so, for (B, 3, H, W); nothing behind the last one is computed.
 
-        ``stem`` is (B, 64, ⌈H / 4⌉, ⌈W / 4⌉), ``layer1`` … ``layer4`` what the stages give, with
+        ``stem`` is (B, width, ⌈H / 4⌉, ⌈W / 4⌉), ``layer1`` … ``layer4`` what the stages give, with
         the mechanism behind the stage where there is one.
 
         Raises:

@@ -231,7 +231,7 @@ def test_names_are_sorted_and_all_can_be_built():
     ("name", "options", "message"),
     [
         ("resnet7", {}, "no network is called 'resnet7'; there are: .*resnet18"),
-        ("resnet18", {"width": 3}, "'resnet18' has no option 'width'; it has: .*attention"),
+        ("resnet18", {"breadth": 3}, "'resnet18' has no option 'breadth'; it has: .*attention"),
         ("resnet18", {"depth": 50}, "has no option 'depth'"),
         ("resnet18", {"attention": "sea"}, "attention='sea' is unknown; there are: .*se,"),
         ("resnet18", {"attention": "rga"}, "attention='rga' is unknown"),

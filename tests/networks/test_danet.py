@@ -156,7 +156,10 @@ def test_the_loss_is_the_weighted_sum_and_ignores_what_it_is_told():
         (lambda: DANetHead(16, 3), "channels=16 leave no query channels"),
         (lambda: DANetHead(64, 0), "classes=0 must be a positive whole number"),
         (lambda: DANetHead(64, 3, dropout=1.5), "dropout=1.5 must be a probability"),
-        (lambda: DANet(18, head="triple"), "head='triple' is unknown; there are: dual, single"),
+        (
+            lambda: DANet(18, head="triple"),
+            "head='triple' is unknown; there are: dual, plain, single",
+        ),
         (lambda: DANet(18, output_stride=4), "output_stride=4 is unknown"),
         (lambda: build("danet_resnet50", depth=18), "has no option 'depth'"),
     ],
@@ -164,3 +167,40 @@ def test_the_loss_is_the_weighted_sum_and_ignores_what_it_is_told():
 def test_wrong_arguments_are_refused(make, message):
     with pytest.raises(ValueError, match=message), torch.device("meta"):
         make()
+
+
+def test_the_small_network_is_the_large_one_made_narrow():
+    network = on_meta("danet_resnet10", classes=8)
+    layers = [getattr(network.backbone, f"layer{s}") for s in range(1, 5)]
+    assert [len(layer) for layer in layers] == [1, 1, 1, 1]
+    assert [layer[0].conv2.out_channels for layer in layers] == [12, 24, 48, 96]
+    assert network.head.position.value.weight.shape == (48, 48, 1, 1)
+    assert network.head.position.query.weight.shape == (6, 48, 1, 1)
+    x = torch.empty(2, 3, 96, 128, device="meta")
+    assert network.features(x)["layer4"].shape == (2, 96, 12, 16)
+    assert [y.shape for y in network(x)] == [(2, 8, 96, 128)] * 3
+
+
+@pytest.mark.parametrize("inner", [8, 13, 48])
+def test_the_plain_head_has_more_parameters_than_attention(inner):
+    with torch.device("meta"):
+        dual, plain = (
+            DANet(10, 5, head=head, width=16, inner=inner).head for head in ("dual", "plain")
+        )
+    # A 1×1 convolution and a BatchNorm a branch, for PAM's three convolutions and two scales.
+    attention = 2 * (inner + 1) * (inner // 8) + (inner + 1) * inner + 2
+    assert count_parameters(plain) - count_parameters(dual) == 2 * inner * (inner + 2) - attention
+    assert count_parameters(plain) > count_parameters(dual)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"inner": 7}, "inner=7 leaves no query channels"),
+        ({"inner": 16, "head": "single"}, "inner=16 is for the heads 'dual' and 'plain'"),
+        ({"width": 0}, "width=0 leaves no channels"),
+    ],
+)
+def test_wrong_widths_are_refused(options, message):
+    with pytest.raises(ValueError, match=message), torch.device("meta"):
+        DANet(10, 5, **options)
