@@ -6,28 +6,26 @@ import torch
 
 from course_lib.data import streets
 
-ROAD, SIGN, CLOSED, BUS_LANE = 2, 8, 9, 10
 
-
-@pytest.fixture(scope="module", params=["plain", "sign"])
-def drawn(request):
-    return request.param, streets.draw(40, 5, request.param)
+@pytest.fixture(scope="module")
+def drawn():
+    return streets.draw(40, 5)
 
 
 def test_shapes_and_values(drawn):
-    rule, some = drawn
+    some = drawn
     assert some.images.shape == (40, 3, 96, 128)
     assert some.images.dtype == torch.float32
     assert some.images.min() >= 0
     assert some.images.max() <= 1
     assert some.labels.shape == (40, 96, 128)
     assert some.labels.dtype == torch.int64
-    assert set(some.labels.unique().tolist()) == {*range(len(streets.NAMES[rule])), 255}
-    assert len(set(streets.NAMES[rule])) == len(streets.NAMES[rule])
+    assert set(some.labels.unique().tolist()) == {*range(len(streets.NAMES)), 255}
+    assert len(set(streets.NAMES)) == len(streets.NAMES)
 
 
 def test_half_of_the_border_pixels_and_no_others_are_ignored(drawn):
-    _, some = drawn
+    some = drawn
     for labels in some.labels[:4].numpy():
         void = labels == 255
         assert 0.02 < void.mean() < 0.2
@@ -44,19 +42,19 @@ def test_half_of_the_border_pixels_and_no_others_are_ignored(drawn):
 
 
 def test_the_seed_decides_and_a_street_does_not_depend_on_the_others():
-    some = streets.draw(5, 3, "sign", (64, 80))
-    again = streets.draw(2, 3, "sign", (64, 80), first=3)
+    some = streets.draw(5, 3, (64, 80))
+    again = streets.draw(2, 3, (64, 80), first=3)
     assert some.images.shape == (5, 3, 64, 80)
     assert torch.equal(some.images[3:], again.images)
     assert torch.equal(some.labels[3:], again.labels)
-    other = streets.draw(5, 4, "sign", (64, 80))
+    other = streets.draw(5, 4, (64, 80))
     assert not torch.equal(some.labels, other.labels)
     assert len({labels.numpy().tobytes() for labels in some.labels}) == 5
     assert streets.draw(0, 0).images.shape == (0, 3, 96, 128)
 
 
 def test_streets_look_like_streets(drawn):
-    _, some = drawn
+    some = drawn
     rows = torch.arange(96.0)[:, None].expand(96, 128)
     height = {
         kind: float(rows.expand(40, 96, 128)[some.labels == kind].mean()) for kind in range(8)
@@ -66,47 +64,11 @@ def test_streets_look_like_streets(drawn):
     assert (some.labels[:, :5] == 2).sum() == 0  # no road in the sky
 
 
-def _what_the_sign_says(image, labels):
-    """The class of the road, from the strongest colour channel of the coloured part of the sign."""
-    pixels = image[:, labels == SIGN]
-    coloured = pixels[:, pixels.max(0) - pixels.min(0) > 0.3]
-    assert coloured.shape[1] > 40
-    return {0: CLOSED, 1: ROAD, 2: BUS_LANE}[int(coloured.mean(1).argmax())]
-
-
-def test_the_sign_alone_says_what_the_road_is():
-    some = streets.draw(90, 11, "sign")
-    told, lightness = [], {ROAD: [], CLOSED: [], BUS_LANE: []}
-    for image, labels in zip(some.images.numpy(), some.labels.numpy(), strict=True):
-        (kind,) = set(labels[np.isin(labels, [ROAD, CLOSED, BUS_LANE])].tolist())
-        assert kind == _what_the_sign_says(image, labels)
-        told.append(kind)
-        lightness[kind].append(image[:, labels == kind].mean(1))
-    assert min(told.count(kind) for kind in lightness) > 18
-    # The roads of the three classes have the same colours.
-    means = np.array([np.mean(values, 0) for values in lightness.values()])
-    spread = np.concatenate(list(lightness.values())).std(0)
-    assert (np.ptp(means, 0) < 0.75 * spread).all()
-
-
-def test_the_sign_hangs_anywhere_and_far_from_most_of_the_road():
-    some = streets.draw(60, 2, "sign")
-    signs = some.labels == SIGN
-    assert not signs[:, 27:].any()
-    columns = torch.stack([s.any(0).nonzero().double().mean() for s in signs])
-    assert columns.min() < 32
-    assert columns.max() > 96
-    road = np.isin(some.labels.numpy(), [ROAD, CLOSED, BUS_LANE])
-    assert not road[:, :38].any()
-    assert road[:, 60:].sum() > 0.7 * road.sum()
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((1, 0, "night"), "no rule is called 'night'; there are: plain, sign"),
         ((-1, 0), "count=-1"),
-        ((1, 0, "plain", (20, 128)), r"size=\(20, 128\) is too small"),
+        ((1, 0, (20, 128)), r"size=\(20, 128\) is too small"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, message):
