@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from rich.text import Text
 
 from course_lib.grading.execute import Job
+from course_lib.grading.export import FORMS, form
 from course_lib.grading.grade import (
     CONFIG,
     Grader,
@@ -22,7 +23,7 @@ from course_lib.grading.grade import (
 )
 from course_lib.grading.journal import Journal
 from course_lib.grading.pool import Cluster, Here, pool
-from course_lib.grading.report import Row, one_line, read_csv, table, write_csv
+from course_lib.grading.report import Row, one_line, read_csv, table, write_csv, write_lines
 from course_lib.grading.sandbox import Limits, NoSandboxError, Sandbox
 
 GRADES = "grades.csv"
@@ -55,6 +56,10 @@ def grade(
     report: Annotated[
         bool, typer.Option("--report", help=f"Grade nothing; print {GRADES} as a table.")
     ] = False,
+    export: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Write grades-NAME.csv too: {' or '.join(FORMS)}; may be repeated."),
+    ] = None,
     every_cell: Annotated[
         bool, typer.Option("--every-cell", help="Run experiments that no answer uses, too.")
     ] = False,
@@ -73,6 +78,9 @@ def grade(
     """
     if not (root / CONFIG).is_file():
         _wrong(f"{root / CONFIG}: no such file; name the course's folder with --root")
+    for name in export or []:
+        if name not in FORMS:
+            _wrong(f"no form is called '{name}'; there are: {', '.join(FORMS)}")
     root = root.resolve()
     if report:
         _report(root)
@@ -111,7 +119,9 @@ def grade(
             rows.append(row)
             changes += changed
         rows.sort(key=lambda row: row.key)
-        _write(grader, rows, root / GRADES, lesson, learner)
+        kept = _write(grader, rows, root / GRADES, lesson, learner)
+        for name in export or []:
+            write_lines(root / f"grades-{name}.csv", form(name, kept))
         journal.close(finished=True)
     typer.echo()
     for line in [*table(rows), *(["", "changed since the grade before:"] if changes else [])]:
@@ -211,7 +221,7 @@ def _write(
     path: Path,
     lessons: list[str] | None,
     learners: list[str] | None,
-) -> None:
+) -> list[Row]:
     """Write grades.csv: this run's rows, and those of earlier runs that it did not touch."""
     recorded = grader.recorded()
     kept = dict(recorded)
@@ -223,6 +233,7 @@ def _write(
             kept[row.key] = row
     kept |= {row.key: row for row in rows}
     write_csv(path, kept.values())
+    return list(kept.values())
 
 
 def _wanted(key: tuple[str, str], lessons: list[str] | None, learners: list[str] | None) -> bool:

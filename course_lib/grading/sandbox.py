@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 WORKPLACE = "/submission"
 # Where the kernel's sockets are, seen from inside.
 SOCKETS = "/run/kernel"
-NOBODY = 65534
+_NOBODY = 65534
 _MEBIBYTE = 1 << 20
 # Size of each writable folder; it lives in memory and is gone with the sandbox.
 _WRITABLE = {
@@ -116,11 +116,12 @@ _WAIT = "echo; exec cat >/dev/null"
 def _arguments() -> list[str]:
     arguments = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
     arguments += ["--unshare-cgroup-try", "--hostname", "sandbox", "--die-with-parent"]
-    arguments += ["--new-session", "--cap-drop", "ALL", "--clearenv"]
+    # As process 1 the one that waits cannot be killed from inside.
+    arguments += ["--as-pid-1", "--new-session", "--cap-drop", "ALL", "--clearenv"]
     if os.geteuid() != 0:
         # Root needs no user namespace and leaves root behind when a kernel enters: see template.py.
-        arguments += ["--unshare-user", "--disable-userns", "--uid", str(NOBODY)]
-        arguments += ["--gid", str(NOBODY)]
+        arguments += ["--unshare-user", "--disable-userns", "--uid", str(_NOBODY)]
+        arguments += ["--gid", str(_NOBODY)]
     arguments += ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev"]
     for path in _SYSTEM:
         if os.path.islink(path):

@@ -19,7 +19,7 @@ import sys
 import threading
 from pathlib import Path
 
-from course_lib.grading.sandbox import NOBODY, PACKAGE, WORKPLACE, Limits, Sandbox
+from course_lib.grading.sandbox import PACKAGE, WORKPLACE, Limits, Sandbox
 
 # Of <linux/sched.h>: mount, cgroup, uts, ipc, pid and net namespaces, and the user namespace.
 _NAMESPACES = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000
@@ -39,6 +39,9 @@ _WARM = (
     "course_lib.plots",
     "course_lib.probes",
 )
+# Where root grades, each sandbox has a user of its own, from this number on: the system counts
+# processes by user.
+_FIRST_USER = 1_000_000_000
 _POLL_SECONDS = 0.05
 # All that a submission sees of the environment.
 _ENVIRONMENT = {
@@ -243,7 +246,7 @@ def _become(libc: ctypes.CDLL, request: dict, limits: Limits, answer: socket.soc
     os.environ.update(_ENVIRONMENT)
     os.chdir(request["folder"])
     if request["holder"] is not None:
-        _give_up_rights(libc)
+        _give_up_rights(libc, _FIRST_USER + request["holder"])
         _limit(limits)
     else:
         os.environ["HOME"] = request["folder"]
@@ -262,11 +265,11 @@ def _become(libc: ctypes.CDLL, request: dict, limits: Limits, answer: socket.soc
     app.start()
 
 
-def _give_up_rights(libc: ctypes.CDLL) -> None:
+def _give_up_rights(libc: ctypes.CDLL, user: int) -> None:
     if os.geteuid() == 0:
         os.setgroups([])
-        os.setresgid(NOBODY, NOBODY, NOBODY)
-        os.setresuid(NOBODY, NOBODY, NOBODY)
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
     else:
         for capability in range(64):
             libc.prctl(_DROP_CAPABILITY, capability, 0, 0, 0)
