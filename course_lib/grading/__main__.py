@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.text import Text
 
+from course_lib.grading import template
 from course_lib.grading.execute import Job
 from course_lib.grading.export import FORMS, form
 from course_lib.grading.grade import (
@@ -69,6 +70,9 @@ def grade(
     total_timeout: Annotated[
         int, typer.Option(min=1, help="Seconds after which a submission gets no further cell.")
     ] = _LIMITS.total_seconds,
+    memory: Annotated[
+        int, typer.Option(min=512, help="MiB of memory that a submission may hold.")
+    ] = _LIMITS.memory >> 20,
     root: Annotated[Path, typer.Option(help=f"The course's folder, where {CONFIG} is.")] = Path(),
 ) -> None:
     """Autograde submitted/LEARNER/LESSON/LESSON.ipynb into the gradebook.
@@ -91,8 +95,10 @@ def grade(
             Sandbox().close()
         except NoSandboxError as error:
             _wrong(str(error))
+    if workers == 1 and scheduler is None:
+        template.shared()  # it warms up while the lessons are registered
     found = find_submissions(root)
-    limits = Limits(cell_seconds=cell_timeout, total_seconds=total_timeout)
+    limits = Limits(memory=memory << 20, cell_seconds=cell_timeout, total_seconds=total_timeout)
     options = {"limits": limits, "strict": strict, "safe": not unsafe, "every_cell": every_cell}
     with contextlib.ExitStack() as stack:
         try:

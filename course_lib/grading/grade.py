@@ -1,6 +1,7 @@
 """Between the submissions, the gradebook and the workers: prepares jobs and records results."""
 
 import contextlib
+import ctypes
 import fcntl
 import glob
 import hashlib
@@ -29,6 +30,7 @@ from nbgrader.preprocessors import (
     SaveAutoGrades,
 )
 from nbgrader.utils import is_grade, is_locked, is_solution, parse_utc
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config, PyFileConfigLoader
 
@@ -165,8 +167,19 @@ class Grader:
             # nbgrader's own use of sqlalchemy; nobody who grades can do anything about it.
             stack.enter_context(warnings.catch_warnings())
             warnings.filterwarnings("ignore", category=SAWarning)
+            self._make_gradebook()
             self._stack = stack.pop_all()
         return self
+
+    def _make_gradebook(self) -> None:
+        """Make the gradebook where there is none; one that is half made must never be found."""
+        directory = self._directory()
+        url = make_url(directory.db_url)
+        if url.get_backend_name() != "sqlite" or os.path.exists(url.database):
+            return
+        new = self._work / "gradebook.db"
+        Gradebook(f"sqlite:///{new}", directory.course_id).close()
+        os.replace(new, url.database)
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()
@@ -354,18 +367,17 @@ class Grader:
         self._put_in_place("feedback", submission)
 
     def _put_in_place(self, step: str, submission: Submission) -> None:
-        """Move a finished folder to where nbgrader has it; the old one goes to the last moment."""
+        """Move a finished folder to where nbgrader has it, in one step."""
         new = Path(self._work, step, *submission.key)
         place = self.root.joinpath(step, *submission.key)
         place.parent.mkdir(parents=True, exist_ok=True)
         if place.exists():
-            old = Path(self._work, "replaced", step, *submission.key)
-            old.parent.mkdir(parents=True, exist_ok=True)
-            place.rename(old)
-        new.rename(place)
+            _exchange(new, place)
+        else:
+            new.rename(place)
 
     def _tidy(self) -> None:
-        for step in ("submitted", "autograded", "feedback", "replaced"):
+        for step in ("submitted", "autograded", "feedback"):
             shutil.rmtree(Path(self._work, step), ignore_errors=True)
 
 
@@ -451,6 +463,18 @@ def _config(root: Path) -> Config:
     ]
     config.HTMLExporter.template_name = "feedback"
     return config
+
+
+def _exchange(new: Path, old: Path) -> None:
+    """Exchange two folders; at no moment there is none."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    here, exchange = -100, 2  # AT_FDCWD of <fcntl.h>, RENAME_EXCHANGE of <linux/fs.h>
+    if libc.renameat2(here, os.fsencode(new), here, os.fsencode(old), exchange) != 0:
+        # A file system that cannot: for an instant there is none.
+        replaced = new.with_name(f"{new.name}.replaced")
+        old.rename(replaced)
+        new.rename(old)
+        replaced.rename(new)
 
 
 def _refuse_links(submission: Submission, root: Path) -> None:

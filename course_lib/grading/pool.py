@@ -67,7 +67,7 @@ class Cluster:
 
         waiting = iter(jobs)
         held: dict[Any, Job] = {}
-        running = as_completed([], raise_errors=False)
+        running = as_completed(loop=self._client.loop, raise_errors=False)
 
         def fill() -> None:
             threads = sum(self._client.nthreads().values()) or 1
