@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test install notebooks check-notebooks grade bench format
+.PHONY: lab test install notebooks check-notebooks grade bench bench-grading format
 
 lab: install  ## open JupyterLab at lesson 01 (another: make lab LESSON=NAME)
 	@test -f $(NOTEBOOK) || { echo "no lesson $(LESSON); there are: $(notdir $(wildcard notebooks/*))"; exit 2; }
@@ -29,6 +29,9 @@ grade: install  ## release, autograde submitted/, write feedback/ and grades.csv
 
 bench: install  ## time and memory of every mechanism against its straightforward form
 	python -m course_lib.benchmarks.attention
+
+bench-grading: install  ## grading beside nbgrader's own: seconds and memory per submission
+	python -m course_lib.grading.benchmark
 
 format: install
 	ruff check --fix .

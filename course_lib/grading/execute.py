@@ -9,12 +9,14 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Empty
 
 import nbformat
 import zmq.asyncio
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
 from course_lib.grading.codec import LARGEST
@@ -25,9 +27,10 @@ from course_lib.grading.respond import MIME
 from course_lib.grading.sandbox import Limits
 
 # A kernel that sends a larger message loses its connection; so many may wait.
-_LARGEST_MESSAGE = 128 << 20
-_WAITING_MESSAGES = 16
-_IOPUB_SECONDS = 10
+_LARGEST_MESSAGE = 64 << 20
+_WAITING_MESSAGES = 100
+# How long to wait for the outputs of a cell that has ended, and for a sign of life.
+_PATIENCE_SECONDS = 10
 _START_SECONDS = 60
 _TIMEOUT = "CellTimeoutError"
 # What goes wrong is told in the row of the submission.
@@ -121,8 +124,9 @@ class _Runner(NotebookClient):
             allow_errors=True,
             interrupt_on_timeout=True,
             error_on_timeout={"ename": _TIMEOUT, "evalue": "", "traceback": [_TIMEOUT]},
-            raise_on_iopub_timeout=True,
-            iopub_timeout=min(_IOPUB_SECONDS, job.limits.cell_seconds),
+            # A kernel that floods its outputs may lose the last of them, and live on.
+            raise_on_iopub_timeout=False,
+            iopub_timeout=min(_PATIENCE_SECONDS, job.limits.cell_seconds),
             startup_timeout=_START_SECONDS,
             shutdown_kernel="immediate",
             timeout_func=self._seconds_left,
@@ -135,6 +139,7 @@ class _Runner(NotebookClient):
         self._deadline = time.monotonic() + job.limits.total_seconds
         self._cell_deadline = self._deadline
         self._index = self._count = self._room = 0
+        self._interrupted = False
 
     def run(self) -> None:
         """Execute every cell that matters."""
@@ -215,20 +220,36 @@ class _Runner(NotebookClient):
         """
         name = cell_name(self.nb, self._index)
         kept = self.nb.cells[self._index]
+        self._interrupted = False
         try:
             self.execute_cell(cell, self._index, store_history=False)
+            if self._interrupted:
+                if not run_sync(self._answers)():
+                    raise _StoppedError(f"{name} did not stop and its kernel was killed")
+                self._note_interruption(name)
         except DeadKernelError:
             reason = getattr(self.km.provisioner, "reason", "")
             reason = f" ({reason})" if reason else ""
             raise _StoppedError(f"the kernel died in {name}{reason}") from None
-        except CellTimeoutError:
-            raise _StoppedError(f"{name} did not stop and its kernel was killed") from None
         except Exception as error:
             told = f"{type(error).__name__}: {error}"
             raise _StoppedError(f"the kernel sent nonsense in {name} ({told})") from None
         finally:
             self.nb.cells[self._index] = kept
             cell.outputs = list(filter(None, map(_clean, cell.outputs)))
+
+    async def _answers(self) -> bool:
+        """Whether the kernel gives a sign of life; dead ones are told apart by the next cell."""
+        asked = self.kc.kernel_info()
+        end = time.monotonic() + self.iopub_timeout
+        while (left := end - time.monotonic()) > 0:
+            try:
+                message = await self.kc.shell_channel.get_msg(timeout=left)
+            except Empty:
+                return False
+            if message["parent_header"].get("msg_id") == asked:
+                return True
+        return False
 
     def _seconds_left(self, cell: NotebookNode) -> int:
         # Whole seconds, at least one: nbclient takes zero for no limit.
@@ -241,12 +262,14 @@ class _Runner(NotebookClient):
             return
         name = str(reply.get("ename"))
         if name == _TIMEOUT:
-            place = cell_name(self.nb, cell_index)
-            before = self.events.get("interrupted")
-            told = f"stopped after {self.limits.cell_seconds} s: {place}"
-            self.events["interrupted"] = f"{before}, {place}" if before else told
+            self._interrupted = True
         if not any(o.output_type == "error" and o.get("ename") == name for o in cell.outputs):
             cell.outputs.append(_error(name, str(reply.get("evalue"))))
+
+    def _note_interruption(self, name: str) -> None:
+        before = self.events.get("interrupted")
+        told = f"stopped after {self.limits.cell_seconds} s: {name}"
+        self.events["interrupted"] = f"{before}, {name}" if before else told
 
     def _stop(self, reason: str) -> None:
         reason += "; what came before keeps its points"

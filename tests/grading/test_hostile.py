@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -145,9 +146,12 @@ def test_outputs_are_cut(run: Run) -> None:
     assert "the rest of the output was cut off" in cut.read_text(encoding="utf-8")
 
 
+ACTS = re.compile(r"<(script>alert|iframe|[a-z][^<>]*(\son\w+=|javascript:))", re.IGNORECASE)
+
+
 def test_feedback_is_passive(run: Run) -> None:
     page = run.course.root / "feedback" / "active feedback" / "tiny" / "tiny.html"
-    text = page.read_text(encoding="utf-8")
-    assert "<b>bold</b>" in text
-    for bad in ("<script>alert", "onerror", 'onload="alert', 'href="javascript', "<iframe"):
-        assert bad not in text.split("</head>")[1].replace("display(", "")
+    shown = page.read_text(encoding="utf-8").split("</head>")[1]
+    assert "<b>bold</b>" in shown
+    assert not ACTS.search(shown)
+    assert ACTS.search("<b onclick=x>")
