@@ -24,7 +24,7 @@ notebooks: install  ## build, execute and release every lesson from its text
 check-notebooks: install  ## fail where a derived notebook differs from its text
 	python -m course_lib.authoring check
 
-grade: install  ## release, autograde submitted/, write feedback/ and grades.csv
+grade: install  ## autograde submitted/ in sandboxes, write feedback/ and grades.csv
 	course-grade
 
 bench: install  ## time and memory of every mechanism against its straightforward form

@@ -55,7 +55,7 @@ def grade(
         bool, typer.Option("--resume", help="Skip what a run that was killed had finished.")
     ] = False,
     report: Annotated[
-        bool, typer.Option("--report", help=f"Grade nothing; print {GRADES} as a table.")
+        bool, typer.Option("--report", help=f"Grade nothing; tell what {GRADES} holds.")
     ] = False,
     export: Annotated[
         list[str] | None,
@@ -87,7 +87,7 @@ def grade(
             _wrong(f"no form is called '{name}'; there are: {', '.join(FORMS)}")
     root = root.resolve()
     if report:
-        _report(root)
+        _report(root, export or [])
     if glob.has_magic(str(root)):
         _wrong(f"{root}: nbgrader cannot work with * ? [ in a path")
     if not unsafe and scheduler is None:
@@ -126,8 +126,7 @@ def grade(
             changes += changed
         rows.sort(key=lambda row: row.key)
         kept = _write(grader, rows, root / GRADES, lesson, learner)
-        for name in export or []:
-            write_lines(root / f"grades-{name}.csv", form(name, kept))
+        _export(root, export or [], kept)
         journal.close(finished=True)
     typer.echo()
     for line in [*table(rows), *(["", "changed since the grade before:"] if changes else [])]:
@@ -137,12 +136,20 @@ def grade(
     raise typer.Exit(code=int(failed or any(row.status == "failed" for row in rows)))
 
 
-def _report(root: Path) -> None:
+def _report(root: Path, export: list[str]) -> None:
+    """Tell what the last run wrote."""
     if not (root / GRADES).is_file():
         _wrong(f"{root / GRADES}: no such file; grade first")
-    for line in table(read_csv(root / GRADES)):
+    rows = read_csv(root / GRADES)
+    _export(root, export, rows)
+    for line in table(rows):
         typer.echo(line)
     raise typer.Exit()
+
+
+def _export(root: Path, names: list[str], rows: list[Row]) -> None:
+    for name in names:
+        write_lines(root / f"grades-{name}.csv", form(name, rows))
 
 
 def _register(grader: Grader, lessons: list[str]) -> bool:

@@ -167,7 +167,6 @@ class Grader:
             # nbgrader's own use of sqlalchemy; nobody who grades can do anything about it.
             stack.enter_context(warnings.catch_warnings())
             warnings.filterwarnings("ignore", category=SAWarning)
-            self._make_gradebook()
             self._stack = stack.pop_all()
         return self
 
@@ -190,6 +189,7 @@ class Grader:
         Raises:
             RefusedError: nbgrader does not take the lesson. Its submissions are refused, too.
         """
+        self._make_gradebook()
         directory = self._directory(lesson, ".", "release")
         try:
             _run(GenerateAssignment(coursedir=directory, config=self._config, force=True))

@@ -38,7 +38,7 @@ def pool(workers: int = 1, scheduler: str | None = None) -> Iterator["Here | Clu
                     silence_logs="CRITICAL",
                 )
             )
-        client = stack.enter_context(Client(scheduler, timeout=30, set_as_default=False))
+        client = stack.enter_context(Client(scheduler, timeout=10, set_as_default=False))
         yield Cluster(client)
 
 

@@ -253,7 +253,7 @@ def _become(libc: ctypes.CDLL, request: dict, limits: Limits, answer: socket.soc
         os.environ.pop("TMPDIR")
     libc.prctl(_SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
 
-    connection = Path(request["connection"]["ip"]).with_name("connection.json")
+    connection = Path(request["connection"]["ip"]).with_name("kernel.json")
     connection.write_text(json.dumps(request["connection"]), encoding="utf-8")
     arguments = ["-f", str(connection), "--HistoryManager.enabled=False"]
     sys.argv = ["ipykernel", *arguments]

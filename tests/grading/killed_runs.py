@@ -85,7 +85,7 @@ def main(folder: Path, kills: int) -> None:
     chance = random.Random(5)
     killed, left = 0, [result(undisturbed)]
     while killed < kills:
-        course = copied(pristine, folder / f"round-{killed}")
+        course = copied(pristine, folder / f"round-{len(left)}")
         # A few kills of one run that is taken up again, then its end.
         for _ in range(4):
             if ended_by_itself(start(course), chance.uniform(0, length)):
