@@ -277,6 +277,7 @@ class _Runner(NotebookClient):
         for index, cell in enumerate(self.nb.cells[self._index :], start=self._index):
             graded = cell.metadata.get("nbgrader", {}).get("grade")
             if cell.cell_type == "code" and (index == self._index or graded):
+                cell.outputs = [o for o in cell.outputs if o.get("ename") != _TIMEOUT]
                 cell.outputs.append(_error("NotRun", reason))
 
     # --- the parts of nbclient that meet what a kernel sends ---------------------------------
