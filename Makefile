@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test install notebooks check-notebooks grade bench leaderboard danet format
+.PHONY: lab test install notebooks check-notebooks grade bench leaderboard danet bench-grading format
 
 lab: install  ## open JupyterLab at the first lesson (another: make lab LESSON=NAME)
 	@test -f $(NOTEBOOK) || { echo "no lesson $(LESSON); there are: $(notdir $(wildcard notebooks/*))"; exit 2; }
@@ -24,7 +24,7 @@ notebooks: install  ## build, execute and release every lesson from its text
 check-notebooks: install  ## fail where a derived notebook differs from its text
 	python -m course_lib.authoring check
 
-grade: install  ## release, autograde submitted/, write feedback/ and grades.csv
+grade: install  ## autograde submitted/ in sandboxes, write feedback/ and grades.csv
 	course-grade
 
 bench: install  ## time and memory of every mechanism against its straightforward form
@@ -36,6 +36,9 @@ danet: install  ## DANet on drawn pictures with and without attention, three see
 
 leaderboard: install  ## accuracy of every mechanism on every probe; goes on where it was stopped
 	python -m course_lib.benchmarks.leaderboard
+
+bench-grading: install  ## grading beside nbgrader's own: seconds and memory per submission
+	python -m course_lib.grading.benchmark
 
 format: install
 	ruff check --fix .

@@ -756,7 +756,7 @@ def class_colours(names: Sequence[str]) -> np.ndarray:
     )
 
 
-# CamVid's, but for road and lanes, which have to stand apart here.
+# CamVid's, or near them where two would look alike.
 _CLASS_COLOURS: Mapping[str, str] = {
     "sky": "#87b5e0",
     "building": "#800000",
@@ -766,9 +766,6 @@ _CLASS_COLOURS: Mapping[str, str] = {
     "car": "#400080",
     "pole": "#c0c080",
     "pedestrian": "#404000",
-    "sign": "#ffb000",
-    "closed road": "#e6194b",
-    "bus lane": "#0a4fd0",
 }
 
 

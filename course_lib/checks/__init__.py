@@ -1,7 +1,15 @@
 """What a check is: an exercise as data, how an answer is tried, and the report a learner reads."""
 
 from course_lib.bilingual import Text
-from course_lib.checks.examine import Outcome, Verdict, examine
+from course_lib.checks.examine import (
+    Attempt,
+    ElsewhereAnswer,
+    Outcome,
+    Trial,
+    Verdict,
+    attempt,
+    examine,
+)
 from course_lib.checks.exercise import (
     KINDS,
     Alternate,
@@ -17,16 +25,20 @@ from course_lib.checks.report import CheckFailed, Report, explanation, headline
 __all__ = [
     "KINDS",
     "Alternate",
+    "Attempt",
     "Call",
     "Case",
     "CheckFailed",
     "Draw",
+    "ElsewhereAnswer",
     "Exercise",
     "Mutant",
     "Outcome",
     "Report",
     "Text",
+    "Trial",
     "Verdict",
+    "attempt",
     "choice",
     "examine",
     "explanation",

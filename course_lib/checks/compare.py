@@ -206,8 +206,14 @@ def _numbers(expected: Tensor, got: Tensor, text: Text) -> Difference | None:
 def _gradients(
     expected: dict[str, Tensor | None] | None, got: dict[str, Tensor | None] | None
 ) -> Difference | None:
+    if len(expected or {}) != len(got or {}):
+        return Difference(
+            Text("梯度的个数不对", "another number of gradients arrived"),
+            f"{len(expected or {})}",
+            f"{len(got or {})}",
+        )
     # Compared in order: the names of a mutant's own parameters may differ from the reference's.
-    pairs = zip((expected or {}).items(), (got or {}).values(), strict=False)
+    pairs = zip((expected or {}).items(), (got or {}).values(), strict=True)
     for (name, want), have in pairs:
         if want is None and have is None:
             continue

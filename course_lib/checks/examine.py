@@ -1,9 +1,12 @@
 """Try an answer on all cases of its exercise and reach a verdict."""
 
 import enum
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import torch
 
 from course_lib.bilingual import Text
 from course_lib.checks.compare import Difference, difference
@@ -65,6 +68,91 @@ class Verdict:
     printed: str = ""
 
 
+@dataclass(frozen=True)
+class Trial:
+    """One call of an answer under conditions that are equal for every answer; plain data.
+
+    Attributes:
+        call: what it is called with.
+        wanted: shapes of the reference's parameters.
+        seed: decides the random parameters and what is back-propagated.
+        dtype: dtype of the module's parameters.
+        training: train mode or eval mode.
+    """
+
+    call: Call
+    wanted: list[Shape] | None
+    seed: int
+    dtype: torch.dtype
+    training: bool
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What an answer did in all trials of its exercise.
+
+    Attributes:
+        seen: one observation per trial; None where the answer did not end in time.
+        printed: what it wrote to its streams.
+        reference_ran: whether the course's own implementation ran inside it.
+    """
+
+    seen: tuple[Observation, ...] | None
+    printed: str = ""
+    reference_ran: bool = False
+
+
+class ElsewhereAnswer(ABC):
+    """A learner's answer that lives in another process: it is tried there, and reported here."""
+
+    is_class: bool
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """Call it there."""
+        return self.call(arguments, options)
+
+    @abstractmethod
+    def call(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Call it there, with plain data that comes back as plain data."""
+
+    @abstractmethod
+    def attempt(self, exercise: Exercise, trials: Sequence[Trial], own_work: bool) -> Attempt:
+        """Do there what the function `attempt` does here."""
+
+
+def attempt(
+    exercise: Exercise, answer: Callable[..., Any], trials: Sequence[Trial], own_work: bool
+) -> Attempt:
+    """Try an answer in this process.
+
+    Args:
+        exercise: the exercise.
+        answer: the learner's function or class.
+        trials: what to try.
+        own_work: see `examine`.
+    """
+    try:
+        with guarded(exercise.reference, exercise.seconds, own_work) as watched:
+            seen = tuple(_observe(exercise, answer, trial) for trial in trials)
+    except StopAnswer:
+        return Attempt(None, watched.printed)
+    return Attempt(seen, watched.printed, watched.reference_ran)
+
+
+def _observe(exercise: Exercise, answer: Callable[..., Any], trial: Trial) -> Observation:
+    return observe(
+        answer,
+        trial.call,
+        wanted=trial.wanted,
+        names=exercise.input_names,
+        dtype=trial.dtype,
+        training=trial.training,
+        exact_shapes=exercise.exact_shapes,
+        gradients=exercise.gradients,
+        seed=trial.seed,
+    )
+
+
 def examine(
     exercise: Exercise, answer: Callable[..., Any], seed: int = 0, *, own_work: bool = False
 ) -> Verdict:
@@ -87,72 +175,56 @@ def examine(
             f"{exercise.id}: the answer is {answer!r}, which cannot be called; "
             "hand the function or the class itself to check"
         )
-    if isinstance(exercise.reference, type) and not isinstance(answer, type):
+    elsewhere = isinstance(answer, ElsewhereAnswer)
+    is_class = answer.is_class if elsewhere else isinstance(answer, type)
+    if isinstance(exercise.reference, type) and not is_class:
         raise ValueError(
             f"{exercise.id}: the answer is a {type(answer).__name__}, not a class; hand the class "
             "itself to check, without calling it"
         )
-    drawn = [_draw(exercise, c, seed + 7919 * place) for place, c in enumerate(exercise.cases)]
-    try:
-        with guarded(exercise.reference, exercise.seconds, own_work) as watched:
-            seen = [d.observe(answer) for d in drawn]
-    except StopAnswer:
-        return Verdict(exercise, Outcome.ENDLESS, printed=watched.printed)
-    printed = watched.printed
+    trials = [_draw(exercise, c, seed + 7919 * place) for place, c in enumerate(exercise.cases)]
+    if elsewhere:
+        tried = answer.attempt(exercise, trials, own_work)
+    else:
+        tried = attempt(exercise, answer, trials, own_work)
+    seen, printed = tried.seen, tried.printed
+    if seen is None:
+        return Verdict(exercise, Outcome.ENDLESS, printed=printed)
     failure = next((o.failure for o in seen if o.failure), None)
     if failure and failure.unfinished:
         return Verdict(exercise, Outcome.UNFINISHED, printed=printed)
-    if watched.reference_ran:
+    if tried.reference_ran:
         return Verdict(exercise, Outcome.REFERENCE, printed=printed)
     with caught(Watched()):  # a mutant may warn; that is not the learner's affair
         rows = tuple(
-            Row(d.case.text, d.describe(), difference(d.observe(exercise.reference), o))
-            for d, o in zip(drawn, seen, strict=True)
+            Row(
+                case.text,
+                _described(exercise, trial.call),
+                difference(_observe(exercise, exercise.reference, trial), observation),
+            )
+            for case, trial, observation in zip(exercise.cases, trials, seen, strict=True)
         )
         if not any(row.difference for row in rows):
             return Verdict(exercise, Outcome.RIGHT, rows, printed=printed)
-        mutant = next((m for m in exercise.mutants if _behaves_like(m, drawn, seen)), None)
+
+        def behaves_the_same(mutant: Mutant) -> bool:
+            return all(
+                difference(_observe(exercise, mutant.answer, trial), observation) is None
+                for trial, observation in zip(trials, seen, strict=True)
+            )
+
+        mutant = next(filter(behaves_the_same, exercise.mutants), None)
     return Verdict(exercise, Outcome.WRONG, rows, mutant, failure, printed)
 
 
-def _behaves_like(mutant: Mutant, drawn: list["_Drawn"], seen: list[Observation]) -> bool:
-    return all(
-        difference(d.observe(mutant.answer), o) is None for d, o in zip(drawn, seen, strict=True)
-    )
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """A case with its call, ready to be tried on any answer under equal conditions."""
-
-    exercise: Exercise
-    case: Case
-    call: Call
-    wanted: list[Shape] | None
-    seed: int
-
-    def observe(self, answer: Callable[..., Any]) -> Observation:
-        return observe(
-            answer,
-            self.call,
-            wanted=self.wanted,
-            names=self.exercise.input_names,
-            dtype=self.case.dtype,
-            training=self.case.training,
-            exact_shapes=self.exercise.exact_shapes,
-            gradients=self.exercise.gradients,
-            seed=self.seed,
-        )
-
-    def describe(self) -> str:
-        """The call in one line: ``channels=24, reduction=4; x (3, 24, 5, 7) float32``."""
-        parts = []
-        if self.call.build is not None:
-            parts.append(", ".join(f"{k}={v!r}" for k, v in self.call.build.items()))
-        names = self.exercise.input_names
-        values = zip(names, self.call.inputs, strict=False)
-        parts.append(", ".join(f"{name} {_describe(value)}" for name, value in values))
-        return "; ".join(part for part in parts if part)
+def _described(exercise: Exercise, call: Call) -> str:
+    """The call in one line: ``channels=24, reduction=4; x (3, 24, 5, 7) float32``."""
+    parts = []
+    if call.build is not None:
+        parts.append(", ".join(f"{k}={v!r}" for k, v in call.build.items()))
+    values = zip(exercise.input_names, call.inputs, strict=False)
+    parts.append(", ".join(f"{name} {_describe(value)}" for name, value in values))
+    return "; ".join(part for part in parts if part)
 
 
 def _describe(value: object) -> str:
@@ -162,7 +234,7 @@ def _describe(value: object) -> str:
     return f"{tuple(shape)} {str(getattr(value, 'dtype', '')).removeprefix('torch.')}"
 
 
-def _draw(exercise: Exercise, case: Case, seed: int) -> _Drawn:
+def _draw(exercise: Exercise, case: Case, seed: int) -> Trial:
     call = case.make(Draw(seed, case.dtype))
     wanted = reference_layout(exercise.reference, call, exercise.exact_shapes)
-    return _Drawn(exercise, case, call, wanted, seed)
+    return Trial(call, wanted, seed, case.dtype, case.training)

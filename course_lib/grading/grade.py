@@ -1,20 +1,22 @@
-"""Grades submissions one at a time with nbgrader's own steps, in one process."""
+"""Between the submissions, the gradebook and the workers: prepares jobs and records results."""
 
 import contextlib
+import ctypes
+import fcntl
 import glob
+import hashlib
 import logging
 import os
 import shutil
 import sys
 import tempfile
 import warnings
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from subprocess import DEVNULL
+from typing import ClassVar
 
 import nbformat
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
 from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
@@ -23,23 +25,25 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import (
     AssignLatePenalties,
     CheckCellMetadata,
-    Execute,
     LimitOutput,
     NbGraderPreprocessor,
     SaveAutoGrades,
 )
-from nbgrader.utils import is_grade, parse_utc
+from nbgrader.utils import is_grade, is_locked, is_solution, parse_utc
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config, PyFileConfigLoader
 
 from course_lib.grading import stage
+from course_lib.grading.execute import Executed, Job, is_check
 from course_lib.grading.report import Row, one_line
 
 CONFIG = "nbgrader_config.py"
-CELL_TIMEOUT = 120
-# Under this key an executed notebook tells what stopped it, and which cells were interrupted.
-_EVENTS = "course_grade"
-_IGNORED = (".*", "__pycache__")
+# A submission above these sizes, in bytes, is not read.
+_LARGEST_NOTEBOOK = 64 << 20
+_LARGEST_FILES = 64 << 20
+_IGNORED = ("__pycache__",)
+_WORK = ".course-grade-"
 
 
 class RefusedError(Exception):
@@ -94,23 +98,66 @@ def _visible(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
+@dataclass(frozen=True)
+class _Lesson:
+    """What grading needs of a released lesson.
+
+    Attributes:
+        release: the notebook as it was handed out.
+        checks: whole text of its checks, hidden tests included, by grade_id.
+        course: text of its ordinary and its locked code cells, by cell id.
+        locked: ids of the locked ones.
+    """
+
+    release: NotebookNode
+    checks: dict[str, str]
+    course: dict[str, str]
+    locked: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A submission that can be executed.
+
+    Attributes:
+        submission: where it lies.
+        job: what a worker gets of it.
+        repairs: in words, what had to be put in order.
+        dated: whether it has a timestamp.txt that nbgrader can read.
+    """
+
+    submission: Submission
+    job: Job
+    repairs: tuple[str, ...]
+    dated: bool
+
+    @property
+    def digest(self) -> str:
+        """Equal for equal work: the submission, the lesson, and how it is run."""
+        parts = sorted((name, repr(value)) for name, value in vars(self.job).items())
+        return hashlib.sha256(repr((parts, self.repairs)).encode()).hexdigest()
+
+
 class Grader:
     """The course's gradebook, and a working folder that lives as long as the `with` block.
 
-    A submission is copied, put in order and executed in the working folder. Only what was graded
-    goes to `autograded/` and `feedback/`; an earlier result stays until then.
+    It is the only writer of the gradebook, of `autograded/` and of `feedback/`. A result is made in
+    the working folder and moved to its place by renaming; an earlier one stays until then.
     """
 
-    def __init__(self, root: Path, cell_timeout: int = CELL_TIMEOUT):
+    def __init__(self, root: Path):
         self.root = root.resolve()
         self.lessons = find_lessons(self.root)
-        self._releases: dict[str, NotebookNode | RefusedError] = {}
-        self._config = _config(self.root, cell_timeout)
+        self._lessons: dict[str, _Lesson | RefusedError] = {}
+        self._config = _config(self.root)
 
     def __enter__(self) -> "Grader":
         with contextlib.ExitStack() as stack:
+            stack.enter_context(_alone(self.root))
+            for stale in self.root.glob(f"{_WORK}*"):  # of a run that was killed
+                shutil.rmtree(stale, ignore_errors=True)
             # In the root, so that a result is moved to its place by renaming.
-            work = tempfile.TemporaryDirectory(prefix=".course-grade-", dir=self.root)
+            work = tempfile.TemporaryDirectory(prefix=_WORK, dir=self.root)
             self._work = Path(stack.enter_context(work))
             # nbgrader calls `alembic` when it makes the gradebook, also in an environment that is
             # used without being activated.
@@ -123,6 +170,16 @@ class Grader:
             self._stack = stack.pop_all()
         return self
 
+    def _make_gradebook(self) -> None:
+        """Make the gradebook where there is none; one that is half made must never be found."""
+        directory = self._directory()
+        url = make_url(directory.db_url)
+        if url.get_backend_name() != "sqlite" or os.path.exists(url.database):
+            return
+        new = self._work / "gradebook.db"
+        Gradebook(f"sqlite:///{new}", directory.course_id).close()
+        os.replace(new, url.database)
+
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
@@ -132,44 +189,115 @@ class Grader:
         Raises:
             RefusedError: nbgrader does not take the lesson. Its submissions are refused, too.
         """
+        self._make_gradebook()
         directory = self._directory(lesson, ".", "release")
         try:
             _run(GenerateAssignment(coursedir=directory, config=self._config, force=True))
             path = Path(directory.format_path(directory.release_directory, ".", lesson))
-            self._releases[lesson] = nbformat.read(path / f"{lesson}.ipynb", as_version=4)
+            release = nbformat.read(path / f"{lesson}.ipynb", as_version=4)
+            with self._gradebook() as gradebook:
+                sources = gradebook.find_notebook(lesson, lesson).source_cells
+                texts = {cell.name: cell.source for cell in sources}
+            self._lessons[lesson] = _lesson(release, texts)
         except Exception as error:
             notebook = f"solutions/{lesson}/{lesson}.ipynb"
             refusal = RefusedError(one_line(f"{notebook}: {_told(error)}"))
-            self._releases[lesson] = refusal
+            self._lessons[lesson] = refusal
             raise refusal from error
 
-    def grade(self, submission: Submission) -> Row:
-        """Grade one submission; whatever happens in it ends in its row, not in an exception."""
-        earlier = self._entry(submission)
-        notebook = submission.shown(f"{submission.lesson}.ipynb")
+    def prepare(self, submission: Submission, **options: object) -> Prepared:
+        """Put a submission in order; nothing is written.
+
+        Args:
+            submission: what was handed in.
+            options: fields of `Job` that say how it is run.
+
+        Raises:
+            RefusedError: it cannot be graded as it is.
+        """
+        name = submission.lesson
+        _refuse_links(submission, self.root)
+        if not submission.path.is_dir():
+            raise RefusedError(f"{submission.shown()}: a file, not a folder LEARNER/LESSON")
+        if glob.has_magic(submission.learner):
+            raise RefusedError(f"{submission.shown()}: nbgrader cannot work with * ? [ in a name")
+        lesson = self._lessons.get(name)
+        if lesson is None:
+            known = ", ".join(self.lessons)
+            raise RefusedError(f"{submission.shown()}: no lesson has this name; there are: {known}")
+        if isinstance(lesson, RefusedError):
+            raise lesson
+        source = submission.path / f"{name}.ipynb"
+        if not source.is_file():
+            there = ", ".join(path.name for path in _visible(submission.path)) or "nothing"
+            raise RefusedError(f"{submission.shown()}: no {name}.ipynb in it; there is: {there}")
+        if source.stat().st_size > _LARGEST_NOTEBOOK:
+            raise RefusedError(f"{submission.shown(source.name)}: larger than 64 MiB")
         try:
-            repairs = self._stage(submission)
-            events = self._autograde(submission)
-        except RefusedError as error:
-            return self._failed(submission, earlier, str(error))
+            staged = stage.stage(lesson.release, stage.parse(source.read_bytes()))
+        except stage.NotANotebookError as error:
+            raise RefusedError(f"{submission.shown(source.name)}: {error}") from error
+        except (ValueError, RecursionError) as error:
+            raise RefusedError(f"{submission.shown(source.name)}: {_told(error)}") from error
+        files = _data_files(submission)
+        repairs, timestamp = staged.repairs, files.pop("timestamp.txt", None)
+        dated = timestamp is not None and _is_date(timestamp)
+        if timestamp is not None and not dated:
+            repairs += ("timestamp.txt holds no date and is left out",)
+        job = Job(
+            submission.key,
+            nbformat.writes(staged.notebook),
+            lesson.checks,
+            lesson.course,
+            lesson.locked,
+            files,
+            **options,
+        )
+        return Prepared(submission, job, repairs, dated)
+
+    def record(self, prepared: Prepared, executed: Executed | Exception) -> Row:
+        """Write a result into the gradebook, `autograded/` and `feedback/`.
+
+        Whatever is wrong with it ends in its row, not in an exception.
+        """
+        submission = prepared.submission
+        notebook = submission.shown(f"{submission.lesson}.ipynb")
+        earlier = self._entry(submission)
+        try:
+            if isinstance(executed, Exception):
+                raise executed
+            self._autograde(prepared, executed)
         except NotScoredError as error:
             return self._failed(submission, earlier, f"{notebook}: {error}")
         except Exception as error:
             return self._failed(submission, earlier, f"{notebook}: {_told(error)}")
         finally:
-            for step in ("submitted", "autograded", "replaced"):
-                shutil.rmtree(Path(self._work, step), ignore_errors=True)
+            self._tidy()
+        events = dict(executed.events)
         try:
             self._write_feedback(submission)
         except Exception as error:
             events["feedback"] = f"graded, but without feedback: {_told(error)}"
-        notes = "; ".join([*events.values(), *repairs])
+        finally:
+            self._tidy()
+        notes = "; ".join([*events.values(), *prepared.repairs])
         broken = {"stopped", "feedback"} & events.keys()
         return replace(
             self._entry(submission),
-            status="failed" if broken else "repaired" if repairs else "graded",
+            status="failed" if broken else "repaired" if prepared.repairs else "graded",
             note=one_line(f"{notebook}: {notes}" if notes else ""),
         )
+
+    def refuse(self, submission: Submission, error: RefusedError) -> Row:
+        """The row of a submission that cannot be graded; an earlier grade stays."""
+        return self._failed(submission, self._entry(submission), str(error))
+
+    def points(self, submission: Submission) -> dict[str, float]:
+        """The points of each check as the gradebook holds them, by grade_id."""
+        with self._gradebook() as gradebook, contextlib.suppress(MissingEntry):
+            entry = gradebook.find_submission(submission.lesson, submission.learner)
+            return {g.name: float(g.score) for nb in entry.notebooks for g in nb.grades}
+        return {}
 
     def _failed(self, submission: Submission, earlier: Row | None, note: str) -> Row:
         if earlier is not None:
@@ -212,119 +340,67 @@ class Grader:
         directory = self._directory()
         return Gradebook(directory.db_url, directory.course_id)
 
-    def _stage(self, submission: Submission) -> tuple[str, ...]:
-        """Copy a submission to the working folder, its notebook in order."""
-        lesson = submission.lesson
-        _refuse_links(submission, self.root)
-        if not submission.path.is_dir():
-            raise RefusedError(f"{submission.shown()}: a file, not a folder LEARNER/LESSON")
-        if glob.has_magic(submission.learner):
-            raise RefusedError(f"{submission.shown()}: nbgrader cannot work with * ? [ in a name")
-        release = self._releases.get(lesson)
-        if release is None:
-            known = ", ".join(self.lessons)
-            raise RefusedError(f"{submission.shown()}: no lesson has this name; there are: {known}")
-        if isinstance(release, RefusedError):
-            raise release
-        source = submission.path / f"{lesson}.ipynb"
-        if not source.is_file():
-            there = ", ".join(path.name for path in _visible(submission.path)) or "nothing"
-            raise RefusedError(f"{submission.shown()}: no {lesson}.ipynb in it; there is: {there}")
-        try:
-            staged = stage.stage(release, stage.parse(source.read_bytes()))
-        except stage.NotANotebookError as error:
-            raise RefusedError(f"{submission.shown(source.name)}: {error}") from error
-        repairs = staged.repairs
+    def _autograde(self, prepared: Prepared, executed: Executed) -> None:
+        """Score and record what was executed, through nbgrader's own Autograde."""
+        submission = prepared.submission
+        target = Path(self._work, "submitted", *submission.key)
+        target.mkdir(parents=True)
+        for name, content in prepared.job.files.items():
+            path = target / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        if prepared.dated:
+            shutil.copy(submission.path / "timestamp.txt", target)
+        notebook = target / f"{submission.lesson}.ipynb"
+        notebook.write_text(prepared.job.notebook, encoding="utf-8")
 
-        target = Path(self._work, "submitted", submission.learner, lesson)
-        shutil.copytree(
-            submission.path, target, ignore=shutil.ignore_patterns("*.ipynb", *_IGNORED)
-        )
-        nbformat.write(staged.notebook, target / source.name)
-        timestamp = target / "timestamp.txt"
-        if timestamp.exists() and not _is_date(timestamp):
-            timestamp.unlink()
-            repairs += ("timestamp.txt holds no date and is left out",)
-        return repairs
-
-    def _autograde(self, submission: Submission) -> dict[str, str]:
-        """Execute, score and record what was staged.
-
-        Returns:
-            What stopped or interrupted the notebook, in words; empty where nothing did.
-        """
         steps = ("submitted", "autograded")
         directory = self._directory(submission.lesson, submission.learner, *steps)
-        before = os.environ.get("NBGRADER_EXECUTION")
-        try:
+        with _environment_kept("NBGRADER_EXECUTION"):
+            Replay.executed = executed
             _run(Autograde(coursedir=directory, config=self._config, force=True))
-        finally:  # nbgrader leaves it set when an execution fails
-            os.environ.pop("NBGRADER_EXECUTION", None)
-            if before is not None:
-                os.environ["NBGRADER_EXECUTION"] = before
-
-        new = Path(self._work, "autograded", *submission.key)
-        place = self.root.joinpath("autograded", *submission.key)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if place.exists():
-            old = Path(self._work, "replaced", *submission.key)
-            old.parent.mkdir(parents=True, exist_ok=True)
-            place.rename(old)
-        new.rename(place)
-
-        executed = nbformat.read(place / f"{submission.lesson}.ipynb", as_version=4)
-        return dict(executed.metadata.get(_EVENTS, {}))
+        self._put_in_place("autograded", submission)
 
     def _write_feedback(self, submission: Submission) -> None:
-        directory = self._directory(submission.lesson, submission.learner)
+        directory = self._directory(submission.lesson, submission.learner, "feedback")
         _run(GenerateFeedback(coursedir=directory, config=self._config, force=True))
+        self._put_in_place("feedback", submission)
+
+    def _put_in_place(self, step: str, submission: Submission) -> None:
+        """Move a finished folder to where nbgrader has it, in one step."""
+        new = Path(self._work, step, *submission.key)
+        place = self.root.joinpath(step, *submission.key)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if place.exists():
+            _exchange(new, place)
+        else:
+            new.rename(place)
+
+    def _tidy(self) -> None:
+        for step in ("submitted", "autograded", "feedback"):
+            shutil.rmtree(Path(self._work, step), ignore_errors=True)
 
 
-class RunToTheEnd(Execute):
-    """Executes every cell; a kernel that dies costs the checks behind it, not the submission."""
+class Replay(NbGraderPreprocessor):
+    """Stands where nbgrader executes: puts in what a worker made of this very notebook."""
 
-    def preprocess(
-        self, nb: NotebookNode, resources: dict, km: object = None
-    ) -> tuple[NotebookNode, dict]:
-        """Execute a notebook and write what stopped it into its metadata."""
-        self.reached = 0
-        self.events: dict[str, str] = {}
-        try:
-            nb, resources = super().preprocess(nb, resources, km)
-        except (DeadKernelError, CellTimeoutError) as error:
-            name = _cell_name(nb, self.reached)
-            reason = f"{name} did not stop and its kernel was killed"
-            if isinstance(error, DeadKernelError):
-                reason = f"the kernel died in {name}"
-            reason += "; what came before keeps its points"
-            self.events["stopped"] = reason
-            for index, cell in enumerate(nb.cells[self.reached :], start=self.reached):
-                if cell.cell_type == "code" and (index == self.reached or is_grade(cell)):
-                    cell.outputs.append(_error("NotRun", reason))
-        if self.events:
-            nb.metadata[_EVENTS] = self.events
+    executed: ClassVar[Executed | None] = None
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        """Copy the outputs.
+
+        Raises:
+            NotScoredError: nbgrader has another notebook than the one that was executed.
+        """
+        executed = nbformat.reads(self.executed.notebook, as_version=4)
+        if [(c.cell_type, c.source) for c in nb.cells] != [
+            (c.cell_type, c.source) for c in executed.cells
+        ]:
+            raise NotScoredError("it changed while it was graded, so nothing is recorded")
+        for cell, done in zip(nb.cells, executed.cells, strict=True):
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = done.outputs, done.execution_count
         return nb, resources
-
-    def setup_kernel(self, **kwargs: object) -> AbstractContextManager[None]:
-        """Start the kernel; what it writes past the notebook is not for the grader's terminal."""
-        return super().setup_kernel(stdout=DEVNULL, stderr=DEVNULL, **kwargs)
-
-    def preprocess_cell(
-        self, cell: NotebookNode, resources: dict, index: int
-    ) -> tuple[NotebookNode, dict]:
-        """Execute one cell and remember it as the one that was reached."""
-        self.reached = index
-        return super().preprocess_cell(cell, resources, index)
-
-    def on_cell_executed(self, **kwargs: object) -> None:
-        """Tell of a cell that was interrupted."""
-        super().on_cell_executed(**kwargs)
-        reply = kwargs["execute_reply"]["content"]
-        if reply.get("ename") == self.error_on_timeout["ename"]:
-            name = _cell_name(self.nb, kwargs["cell_index"])
-            before = self.events.get("interrupted")
-            told = f"{before}, {name}" if before else f"stopped after {self.timeout} s: {name}"
-            self.events["interrupted"] = told
 
 
 class BeforeScoring(NbGraderPreprocessor):
@@ -375,21 +451,30 @@ def _run(converter: BaseConverter) -> None:
         converter.log.removeHandler(handler)
 
 
-def _config(root: Path, cell_timeout: int) -> Config:
+def _config(root: Path) -> Config:
     config = PyFileConfigLoader(CONFIG, path=str(root)).load_config()
     config.Autograde.autograde_preprocessors = [
-        RunToTheEnd,
+        Replay,
         BeforeScoring,
         LimitOutput,
         SaveAutoGrades,
         AssignLatePenalties,
         CheckCellMetadata,
     ]
-    config.Execute.timeout = cell_timeout
-    config.Execute.iopub_timeout = min(10, cell_timeout)
-    config.Execute.shutdown_kernel = "immediate"
     config.HTMLExporter.template_name = "feedback"
     return config
+
+
+def _exchange(new: Path, old: Path) -> None:
+    """Exchange two folders; at no moment there is none."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    here, exchange = -100, 2  # AT_FDCWD of <fcntl.h>, RENAME_EXCHANGE of <linux/fs.h>
+    if libc.renameat2(here, os.fsencode(new), here, os.fsencode(old), exchange) != 0:
+        # A file system that cannot: for an instant there is none.
+        replaced = new.with_name(f"{new.name}.replaced")
+        old.rename(replaced)
+        new.rename(old)
+        replaced.rename(new)
 
 
 def _refuse_links(submission: Submission, root: Path) -> None:
@@ -404,12 +489,78 @@ def _refuse_links(submission: Submission, root: Path) -> None:
             raise RefusedError(f"{shown}: a link or a device; submissions hold plain files only")
 
 
-def _is_date(path: Path) -> bool:
+def _data_files(submission: Submission) -> dict[str, bytes]:
+    """What lies beside the notebook, by relative path; hidden files are left out.
+
+    Raises:
+        RefusedError: it is too much.
+    """
+    found: dict[str, bytes] = {}
+    room = _LARGEST_FILES
+    for folder, folders, names in os.walk(submission.path):
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in _IGNORED)
+        for name in sorted(names):
+            path = Path(folder, name)
+            if name.startswith(".") or path.suffix == ".ipynb":
+                continue
+            room -= path.stat().st_size + 1024
+            if room < 0:
+                raise RefusedError(f"{submission.shown()}: files of more than 64 MiB in it")
+            found[path.relative_to(submission.path).as_posix()] = path.read_bytes()
+    return found
+
+
+def _is_date(data: bytes) -> bool:
     try:
-        text = path.read_text(encoding="utf-8").strip()
+        text = data.decode("utf-8").strip()
         return not text or parse_utc(text) is not None
     except (ValueError, OverflowError):
         return False
+
+
+def _lesson(release: NotebookNode, texts: dict[str, str]) -> _Lesson:
+    """Sort the code cells of a release by whose they are."""
+    cells = [cell for cell in release.cells if cell.cell_type == "code"]
+    checks = {c.metadata.nbgrader.grade_id for c in cells if is_check(c)}
+    course = [c for c in cells if not is_check(c) and not is_solution(c) and not is_grade(c)]
+    return _Lesson(
+        release,
+        {name: texts[name] for name in checks},
+        {cell.id: cell.source for cell in course},
+        frozenset(cell.id for cell in course if is_locked(cell)),
+    )
+
+
+@contextlib.contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Hold the course: two writers would undo each other's work.
+
+    Raises:
+        RefusedError: another run holds it.
+    """
+    descriptor = os.open(root, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RefusedError(
+                f"{root}: another course-grade is at work here; wait for its end"
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _environment_kept(name: str) -> Iterator[None]:
+    """Set a variable back afterwards: nbgrader leaves its own behind when a step fails."""
+    before = os.environ.get(name)
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)
+        if before is not None:
+            os.environ[name] = before
 
 
 def _row(entry: SubmittedAssignment) -> Row:
@@ -420,12 +571,3 @@ def _row(entry: SubmittedAssignment) -> Row:
 
 def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
-
-
-def _cell_name(notebook: NotebookNode, index: int) -> str:
-    name = notebook.cells[index].metadata.get("nbgrader", {}).get("grade_id")
-    return f"the cell '{name}'" if name else f"cell {index + 1}"
-
-
-def _error(name: str, text: str) -> NotebookNode:
-    return nbformat.v4.new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"])

@@ -2,7 +2,7 @@
 
 import csv
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -32,7 +32,7 @@ class Row:
     @property
     def points(self) -> str:
         """The score over the greatest possible one, as people read it."""
-        return f"{_number(self.score) or '–'}/{_number(self.max_score) or '–'}"
+        return f"{number(self.score) or '–'}/{number(self.max_score) or '–'}"
 
 
 def one_line(text: object) -> str:
@@ -62,13 +62,21 @@ def read_csv(path: Path) -> list[Row]:
 
 
 def write_csv(path: Path, rows: Iterable[Row]) -> None:
-    """Write the rows, sorted by learner and lesson; a reader sees the old file or the new one."""
+    """Write the rows, sorted by learner and lesson."""
+    lines = [
+        [number(v) if isinstance(v, float) else "" if v is None else str(v) for v in astuple(row)]
+        for row in sorted(rows, key=lambda row: row.key)
+    ]
+    write_lines(path, [list(COLUMNS), *lines])
+
+
+def write_lines(path: Path, lines: Iterable[Sequence[str]]) -> None:
+    """Write a CSV file; a reader sees the old file or the new one."""
     new = path.with_name(f".{path.name}.new")
     with new.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for row in sorted(rows, key=lambda row: row.key):
-            writer.writerow(_number(v) if isinstance(v, float) else v for v in astuple(row))
+        csv.writer(file, lineterminator="\n").writerows(lines)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(new, path)
 
 
@@ -80,7 +88,8 @@ def table(rows: Iterable[Row]) -> list[str]:
     return ["  ".join([*map(str.ljust, line[:4], widths), line[4]]).rstrip() for line in cells]
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """A number as people write it; nothing for none."""
     return "" if value is None else f"{value:.10g}"
 
 

@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_course import Course, Work
+from tiny_course import CHEATS, RIGHT, Course, Work
+
+from course_lib.grading.grade import Grader
+from course_lib.grading.report import Row, write_csv
 
 
 def message(*arguments: str, course: Course) -> str:
@@ -70,3 +73,52 @@ def test_lesson_that_nbgrader_refuses_does_not_stop_the_run(course: Course) -> N
     assert result.exit_code == 1
     lines = [line for line in result.output.split("\n") if "solutions/broken/broken.ipynb" in line]
     assert len(lines) == 2  # once for the lesson, once for ann
+
+
+def test_no_sandbox_no_grading(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    course.submit("ann", Work())
+    monkeypatch.setenv("PATH", "/nowhere")
+    told = message(course=course)
+    assert told.startswith("bwrap: not found; install the package bubblewrap")
+    assert "--unsafe" in told
+
+
+def test_one_process_without_sandbox_where_that_is_accepted(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    patched = "import builtins\nbuiltins.round = lambda *a: 3.142\ndef area(radius): return 0"
+    course.submit("ann", Work(*RIGHT).write("area", patched))
+    course.submit("bob", Work(*RIGHT).write("add", CHEATS["add"]))
+    result = course.grade("--unsafe", "--no-strict")
+    assert result.exit_code == 0, result.output
+    assert "ann/tiny … 6/6 graded" in result.output  # that is why strict is the default
+    assert "bob/tiny … 4/6 graded" in result.output
+
+
+def test_only_one_run_at_a_time(course: Course) -> None:
+    course.submit("ann", Work())
+    with Grader(course.root):
+        result = course.grade()
+    assert result.exit_code == 2
+    assert "another course-grade is at work here" in result.output
+
+
+def test_what_a_killed_run_left_is_cleared_away(course: Course) -> None:
+    (course.root / ".course-grade-old" / "submitted").mkdir(parents=True)
+    with Grader(course.root):
+        assert not (course.root / ".course-grade-old").exists()
+    assert not list(course.root.glob(".course-grade-*"))
+
+
+def test_report_and_forms_of_what_was_graded(course: Course) -> None:
+    assert message("--report", course=course).endswith("grades.csv: no such file; grade first")
+    assert message("--export", "excel", course=course) == (
+        "no form is called 'excel'; there are: moodle, canvas"
+    )
+    write_csv(course.root / "grades.csv", [Row("ann", "tiny", 2.5, 6.0, "failed", "why")])
+    result = course.grade("--report", "--export", "moodle")
+    assert result.exit_code == 0
+    assert result.output.splitlines()[1] == "ann      tiny    2.5/6   failed  why"
+    forms = (course.root / "grades-moodle.csv").read_text(encoding="utf-8")
+    assert forms == "ID number,tiny\nann,2.5\n"

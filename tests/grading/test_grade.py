@@ -2,18 +2,18 @@
 
 import csv
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from tiny_course import CHEATS, RIGHT, Course, Work, notebook
 from typer.testing import Result
 
-from course_lib.grading.grade import BeforeScoring, NotScoredError, RunToTheEnd
+from course_lib.grading import pool
+from course_lib.grading.execute import Executed, Job, execute
+from course_lib.grading.grade import BeforeScoring, NotScoredError
 from course_lib.grading.report import COLUMNS
 
 TIMEOUT = 5
@@ -170,7 +170,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
     course.submit("half", b"data", "tiny/data/values.txt")
     _submit_refused(course)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RunToTheEnd, "preprocess", _unlucky(RunToTheEnd.preprocess))
+        patch.setattr(pool, "execute", _unlucky)
         first = grade(course)
 
     course.submit("blank", Work(*RIGHT))
@@ -187,17 +187,11 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
     return History(course, first, again, changed)
 
 
-def _unlucky(execute: Callable) -> Callable:
+def _unlucky(job: Job) -> Executed:
     """Executing, but one learner's kernel does not even start."""
-
-    def preprocess(
-        self: RunToTheEnd, nb: NotebookNode, resources: dict, km: object = None
-    ) -> tuple:
-        if resources["nbgrader"]["student"] == "unlucky":
-            raise RuntimeError("no kernel to be had")
-        return execute(self, nb, resources, km)
-
-    return preprocess
+    if job.key[0] == "unlucky":
+        raise RuntimeError("no kernel to be had")
+    return execute(job)
 
 
 def _submit_refused(course: Course) -> None:

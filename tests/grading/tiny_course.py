@@ -19,6 +19,10 @@ RIGHT = {
     "scale": "def scale(values, factor):\n    return [factor * value for value in values]",
     "area": "def area(radius):\n    return math.pi * radius**2",
 }
+SQUEEZE_EXCITE = """\
+def squeeze_excite(x, w1, b1, w2, b2):
+    gate = torch.sigmoid(torch.relu(x.mean((2, 3)) @ w1.T + b1) @ w2.T + b2)
+    return x * gate[:, :, None, None]"""
 CHECKS = {
     "add": ("assert add(1, 2) == 3", "assert add(-4, 4) == 0"),
     "scale": ("assert scale([1, 2], 3) == [3, 6]", "assert scale([], 3) == []"),
@@ -67,13 +71,36 @@ def notebook(solution: bool) -> NotebookNode:
     return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
 
 
+def tensor_notebook(solution: bool) -> NotebookNode:
+    """A lesson of one exercise of the course, with the course's own check."""
+    call = 'check("squeeze-excite", squeeze_excite'
+    hidden = f"### BEGIN HIDDEN TESTS\n{call}, hidden=True)\n### END HIDDEN TESTS"
+    answer = f"### BEGIN SOLUTION\n{SQUEEZE_EXCITE}\n### END SOLUTION"
+    blank = f"def squeeze_excite(x, w1, b1, w2, b2):\n    {BLANK}"
+    mark = _mark("squeeze-excite-check", grade=True, locked=True, points=4)
+    cells = [
+        _code("setup", "import torch\n\nfrom course_lib.exercises import check"),
+        _code(
+            "squeeze-excite",
+            answer if solution else blank,
+            **_mark("squeeze-excite", solution=True),
+        ),
+        _code("squeeze-excite-check", f"{call})\n{hidden}" if solution else f"{call})", **mark),
+    ]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+
+
+LESSONS = {"tiny": notebook, "tensor": tensor_notebook}
+
+
 class Work:
     """A learner's notebook, and the accidents that happen to it."""
 
-    def __init__(self, *right: str):
-        self.notebook = notebook(solution=False)
+    def __init__(self, *right: str, lesson: str = "tiny"):
+        self.notebook = LESSONS[lesson](solution=False)
         for name in right:
-            self[name].source = RIGHT[name]
+            self[name].source = {**RIGHT, "squeeze-excite": SQUEEZE_EXCITE}[name]
 
     def __getitem__(self, identity: str) -> NotebookNode:
         return next(cell for cell in self.cells if cell.id == identity)
@@ -138,14 +165,15 @@ class Work:
 
 
 class Course:
-    """A course folder like the repository's, with the lesson `tiny`."""
+    """A course folder like the repository's, with the lesson `tiny` or those that are told."""
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, *lessons: str):
         self.root = root
-        folder = root / "solutions" / "tiny"
-        folder.mkdir(parents=True)
+        for lesson in lessons or ("tiny",):
+            folder = root / "solutions" / lesson
+            folder.mkdir(parents=True)
+            nbformat.write(LESSONS[lesson](solution=True), folder / f"{lesson}.ipynb")
         shutil.copy(REPOSITORY / "nbgrader_config.py", root)
-        nbformat.write(notebook(solution=True), folder / "tiny.ipynb")
 
     def submit(self, learner: str, work: Work | bytes, name: str = "tiny/tiny.ipynb") -> Path:
         path = self.root / "submitted" / learner / name

@@ -1,0 +1,103 @@
+"""The names that cells use and define, and which cells a grade depends on because of them."""
+
+import ast
+import builtins
+import re
+import symtable
+from collections.abc import Collection, Iterator, Mapping
+
+# A cell with one of these may use any name.
+_ANY_NAME = re.compile(
+    r"\b(globals|locals|vars|eval|exec|get_ipython|__main__)\b|^\s*[%!]|=\s*[%!]", re.MULTILINE
+)
+
+
+def used(text: str) -> set[str]:
+    """The names that a cell reads, at its top or inside of a function, other than builtins.
+
+    Raises:
+        SyntaxError: the cell is not plain Python.
+    """
+    found = {symbol.get_name() for symbol in _globals(text) if symbol.is_referenced()}
+    return found - set(vars(builtins))
+
+
+def defined(text: str) -> set[str]:
+    """The names of the notebook that a cell binds.
+
+    Raises:
+        SyntaxError: the cell is not plain Python.
+    """
+    return {s.get_name() for s in _globals(text) if s.is_assigned() or s.is_imported()}
+
+
+def imports(text: str) -> list[ast.stmt]:
+    """The import statements at the top of a cell; none where it is not plain Python."""
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError):
+        return []
+    return [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+def relevant(learners: Collection[str], course: Mapping[int, str]) -> set[int]:
+    """Choose the cells of the course that the learner's cells depend on.
+
+    A cell is chosen when it defines a name that a chosen one uses, or when it uses such a name
+    other than an import, and so may change what it holds.
+
+    Args:
+        learners: the cells that run in any case.
+        course: cells that may be left out, by their place.
+
+    Returns:
+        The places of the chosen cells.
+    """
+    chosen: set[int] = set()
+    needed: set[str] = set()
+    try:
+        for text in learners:
+            if _ANY_NAME.search(text):
+                return set(course)
+            needed |= used(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return set(course)
+    imported = {
+        (alias.asname or alias.name).split(".")[0]
+        for text in course.values()
+        for node in imports(text)
+        for alias in node.names
+    }
+    while True:
+        more = {
+            place
+            for place, text in course.items()
+            if place not in chosen and _matters(text, needed, imported)
+        }
+        if not more:
+            return chosen
+        chosen |= more
+        needed |= {name for place in more for name in _readable(course[place])}
+
+
+def _matters(text: str, needed: set[str], imported: set[str]) -> bool:
+    try:
+        return bool(defined(text) & needed or (used(text) & needed) - imported)
+    except SyntaxError:  # it may define anything
+        return True
+
+
+def _readable(text: str) -> set[str]:
+    try:
+        return used(text)
+    except SyntaxError:
+        return set()
+
+
+def _globals(text: str) -> Iterator[symtable.Symbol]:
+    tables = [symtable.symtable(text, "<cell>", "exec")]
+    top = tables[0]
+    while tables:
+        table = tables.pop()
+        yield from (s for s in table.get_symbols() if table is top or s.is_global())
+        tables += table.get_children()

@@ -1,0 +1,80 @@
+"""The learner's end of a strict check: it runs in the learner's process and answers questions.
+
+Nothing that it says is believed: the grader compares the results with what it computed itself.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from course_lib.checks import Attempt, Call, Trial, attempt
+from course_lib.grading import codec
+
+# The kind of output that an answer is.
+MIME = "application/vnd.attention-course.answer"
+
+
+def respond(text: str, names: dict[str, Any]) -> None:
+    """Answer one question and show the answer as an output of the running cell.
+
+    Args:
+        text: the question, as `codec` writes it: the question's name, then its arguments.
+        names: where the learner's definitions are.
+    """
+    from IPython.display import display
+
+    question, *arguments = codec.loads(text)
+    reply = codec.dumps(_QUESTIONS[question](names, *arguments))
+    display({MIME: reply}, raw=True)
+
+
+def _describe(names: dict[str, Any], wanted: list[str]) -> dict[str, tuple[str, Any]]:
+    """What the learner's names are: a class, something callable, or plain data with its value."""
+    found = {}
+    for name in wanted:
+        if name in names:
+            value = names[name]
+            if isinstance(value, type):
+                found[name] = ("class", None)
+            elif callable(value):
+                found[name] = ("callable", type(value).__name__)
+            else:
+                found[name] = ("data", value)
+    return found
+
+
+def _call(names: dict[str, Any], name: str, arguments: tuple, options: dict) -> tuple[str, Any]:
+    try:
+        return "value", names[name](*arguments, **options)
+    except Exception as error:
+        return "exception", [type(error).__name__, str(error)[:1000]]
+
+
+def _attempt(
+    names: dict[str, Any], name: str, exercise: str, trials: list[dict], own_work: bool
+) -> dict[str, Any]:
+    from course_lib import exercises
+
+    tried = attempt(
+        exercises.get(exercise), names[name], [_trial(trial) for trial in trials], own_work
+    )
+    seen = None if tried.seen is None else [_fields(o) for o in tried.seen]
+    return {**_fields(tried), "seen": seen}
+
+
+def _trial(fields: dict[str, Any]) -> Trial:
+    return Trial(**{**fields, "call": Call(**fields["call"])})
+
+
+def _fields(record: Attempt | Any) -> dict[str, Any]:
+    """The fields of a dataclass; a failure inside of an observation likewise."""
+    fields = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
+    failure = fields.get("failure")
+    return {**fields, "failure": _fields(failure)} if failure else fields
+
+
+_QUESTIONS: dict[str, Callable[..., Any]] = {
+    "describe": _describe,
+    "call": _call,
+    "attempt": _attempt,
+}

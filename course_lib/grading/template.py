@@ -1,0 +1,302 @@
+"""The warm process: torch and the course are imported once, and every kernel is a fork of it.
+
+It runs nothing of a submission itself. For each kernel it forks a watcher, which enters the
+sandbox, forks the kernel into it, and ends both when the grader hangs up or a limit is broken.
+"""
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from course_lib.grading.sandbox import PACKAGE, WORKPLACE, Limits, Sandbox
+
+# Of <linux/sched.h>: mount, cgroup, uts, ipc, pid and net namespaces, and the user namespace.
+_NAMESPACES = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000
+_USER_NAMESPACE = 0x10000000
+# Of <linux/prctl.h>.
+_SET_DEATH_SIGNAL, _SET_DUMPABLE, _DROP_CAPABILITY, _NO_NEW_PRIVILEGES = 1, 4, 24, 38
+_CAPABILITY_VERSION = 0x20080522
+_WARM = (
+    "ipykernel.ipkernel",
+    "ipykernel.zmqshell",
+    "matplotlib.pyplot",
+    "matplotlib_inline.backend_inline",
+    "pandas",
+    "torch",
+    "course_lib.exercises",
+    "course_lib.grading.respond",
+    "course_lib.plots",
+    "course_lib.probes",
+)
+# Where root grades, each sandbox has a user of its own, from this number on: the system counts
+# processes by user.
+_FIRST_USER = 1_000_000_000
+_POLL_SECONDS = 0.05
+# All that a submission sees of the environment.
+_ENVIRONMENT = {
+    "HOME": WORKPLACE,
+    "LANG": "C.UTF-8",
+    "LOGNAME": "learner",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "MPLCONFIGDIR": "/tmp",
+    "NBGRADER_EXECUTION": "autograde",
+    "OMP_NUM_THREADS": "1",
+    "PATH": f"{sys.prefix}/bin:/usr/bin:/bin",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONPATH": str(PACKAGE.parent),
+    "TMPDIR": "/tmp",
+    "USER": "learner",
+}
+
+
+class Template:
+    """The grader's end of the warm process; it ends with the grader."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        environment = {"HOME": os.path.expanduser("~"), "PYTHONPATH": str(PACKAGE.parent)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__, str(theirs.fileno())],
+            env={**environment, "OMP_NUM_THREADS": "1"},
+            pass_fds=(theirs.fileno(),),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        theirs.close()
+        self._socket = ours
+
+    def alive(self) -> bool:
+        """Whether it can still start kernels."""
+        return self._process.poll() is None
+
+    def start(
+        self, sandbox: Sandbox | None, folder: Path, connection: dict[str, object], limits: Limits
+    ) -> socket.socket:
+        """Start a kernel.
+
+        Args:
+            sandbox: where it runs; None for outside of any, with our rights.
+            folder: its working folder where there is no sandbox.
+            connection: the contents of its connection file.
+            limits: what it may use.
+
+        Returns:
+            A socket: `ready` arrives there, or a reason why it ended; the end of the socket is the
+            end of the kernel, from either side.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        request = {
+            "holder": sandbox.pid if sandbox else None,
+            "folder": WORKPLACE if sandbox else str(folder),
+            "connection": connection,
+            "limits": vars(limits),
+        }
+        with theirs:
+            socket.send_fds(self._socket, [json.dumps(request).encode()], [theirs.fileno()])
+        return ours
+
+    def close(self) -> None:
+        """End the warm process; kernels that it started go on until their sockets are closed."""
+        self._socket.close()
+        self._process.wait()
+
+
+_shared: Template | None = None
+_lock = threading.Lock()
+
+
+def shared() -> Template:
+    """The warm process of this process, started when first asked for."""
+    global _shared
+    with _lock:
+        if _shared is None or not _shared.alive():
+            _shared = Template()
+        return _shared
+
+
+# --- in the warm process -------------------------------------------------------------------------
+
+
+def _warm() -> None:
+    """Import what lessons import, and do once what is slow the first time."""
+    for name in _WARM:
+        importlib.import_module(name)
+    torch = sys.modules["torch"]
+    torch.set_num_threads(1)
+    weight = torch.ones(1, 1, 3, 3, requires_grad=True)
+    torch.nn.functional.conv2d(torch.ones(1, 1, 4, 4), weight).sum().backward()
+
+
+def main(descriptor: int) -> None:
+    """Serve requests until the grader's end of the socket is closed."""
+    control = socket.socket(fileno=descriptor)
+    _warm()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    gc.collect()
+    gc.freeze()
+    while True:
+        try:
+            request, descriptors, _, _ = socket.recv_fds(control, 1 << 16, 1)
+        except OSError:
+            return
+        if not request:
+            return
+        if os.fork() == 0:
+            control.close()
+            with contextlib.suppress(BaseException), socket.socket(fileno=descriptors[0]) as answer:
+                try:
+                    _watch(json.loads(request), answer)
+                except Exception as error:
+                    answer.send(f"{type(error).__name__}: {error}".encode())
+            os._exit(0)
+        os.close(descriptors[0])
+
+
+def _watch(request: dict, answer: socket.socket) -> None:
+    """Start the kernel where it belongs, and end it when it must end."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    holder, limits = request["holder"], Limits(**request["limits"])
+    # The module that sets the limits must be loaded before its file is out of reach.
+    libc = ctypes.CDLL(None, use_errno=True)
+    if holder is not None:
+        _enter(libc, holder)
+    kernel = os.fork()
+    if kernel == 0:
+        try:
+            _become(libc, request, limits, answer)
+        except Exception as error:
+            answer.send(f"{type(error).__name__}: {error}".encode())
+        finally:
+            os._exit(1)
+    try:
+        while True:
+            ended, status = os.waitpid(kernel, os.WNOHANG)
+            if ended:
+                answer.send(f"status {os.waitstatus_to_exitcode(status)}".encode())
+                return
+            if holder is not None:
+                broken = _broken(limits)
+                if broken:
+                    os.kill(holder, signal.SIGKILL)
+                    answer.send(broken.encode())
+                    return
+            readable, _, _ = select.select([answer], [], [], _POLL_SECONDS)
+            if readable and not answer.recv(1):
+                return
+    finally:
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            if holder is None:
+                os.killpg(kernel, signal.SIGKILL)
+            else:
+                os.kill(kernel, signal.SIGKILL)
+            os.waitpid(kernel, 0)
+
+
+def _enter(libc: ctypes.CDLL, holder: int) -> None:
+    """Move this process into the namespaces of a sandbox; the pid namespace takes its children."""
+    flags = _NAMESPACES
+    if os.geteuid() != 0:
+        flags |= _USER_NAMESPACE
+    descriptor = os.pidfd_open(holder)
+    _check(libc.setns(descriptor, flags), "setns")
+    os.close(descriptor)
+    os.chdir("/")
+
+
+def _broken(limits: Limits) -> str:
+    """The limit that the processes of the sandbox break together, in words, or nothing.
+
+    `/proc` is the sandbox's: it lists its processes and no others.
+    """
+    pages = count = 0
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError, IndexError, ValueError):
+                pages += int(Path("/proc", name, "statm").read_text().split()[1])
+                count += 1
+    if pages * resource.getpagesize() > limits.memory:
+        return f"it held more than {limits.memory >> 20} MiB of memory"
+    if count > limits.processes:
+        return f"it had more than {limits.processes} processes"
+    return ""
+
+
+def _become(libc: ctypes.CDLL, request: dict, limits: Limits, answer: socket.socket) -> None:
+    """Become a kernel without rights, and run until it ends."""
+    from ipykernel.kernelapp import IPKernelApp
+
+    os.setsid()
+    nothing = os.open("/dev/null", os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    os.closerange(3, answer.fileno())
+    os.closerange(answer.fileno() + 1, 1 << 16)
+    os.environ.clear()
+    os.environ.update(_ENVIRONMENT)
+    os.chdir(request["folder"])
+    if request["holder"] is not None:
+        _give_up_rights(libc, _FIRST_USER + request["holder"])
+        _limit(limits)
+    else:
+        os.environ["HOME"] = request["folder"]
+        os.environ.pop("TMPDIR")
+    libc.prctl(_SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+
+    connection = Path(request["connection"]["ip"]).with_name("kernel.json")
+    connection.write_text(json.dumps(request["connection"]), encoding="utf-8")
+    arguments = ["-f", str(connection), "--HistoryManager.enabled=False"]
+    sys.argv = ["ipykernel", *arguments]
+    sys.path.insert(0, "")
+    app = IPKernelApp.instance()
+    app.initialize(arguments)
+    answer.send(b"ready")
+    answer.close()
+    app.start()
+
+
+def _give_up_rights(libc: ctypes.CDLL, user: int) -> None:
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+    else:
+        for capability in range(64):
+            libc.prctl(_DROP_CAPABILITY, capability, 0, 0, 0)
+        header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+        _check(libc.capset(ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)())), "capset")
+    _check(libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0), "prctl")
+    # Or its own /proc/self would belong to root.
+    _check(libc.prctl(_SET_DUMPABLE, 1, 0, 0, 0), "prctl")
+
+
+def _limit(limits: Limits) -> None:
+    for what, value in (
+        (resource.RLIMIT_AS, limits.address_space),
+        (resource.RLIMIT_CPU, limits.cpu_seconds),
+        (resource.RLIMIT_NPROC, limits.processes),
+        (resource.RLIMIT_FSIZE, limits.file_bytes),
+        (resource.RLIMIT_NOFILE, 512),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(what, (value, value))
+
+
+def _check(result: int, call: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{call}: {os.strerror(number)}")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

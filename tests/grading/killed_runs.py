@@ -1,0 +1,105 @@
+"""Runs `course-grade` and kills it at random moments; a program of its own, because it forks.
+
+It imports once and warms once, then forks a run, as often as it is asked to.
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import sys
+import time
+from pathlib import Path
+
+from tiny_course import RIGHT, Course, Work
+
+from course_lib.grading import template
+
+GIVEN = ("submitted", "solutions", "nbgrader_config.py")
+
+
+def start(course: Course) -> int:
+    """Start a run in a process of its own; returns its number."""
+    child = os.fork()
+    if child == 0:
+        # The warm process is the parent's, so this one cannot wait for it.
+        template.Template.alive = lambda self: True
+        os._exit(course.grade("--resume").exit_code)
+    return child
+
+
+def ended_by_itself(child: int, seconds: float) -> bool:
+    """Wait, and kill it if it is still there."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if os.waitpid(child, os.WNOHANG)[0]:
+            return True
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return False
+
+
+def check(course: Course, given: dict[str, bytes]) -> None:
+    """Fail where something of what was there is gone or broken."""
+    assert course.snapshot(*GIVEN) == given, "a submission changed"
+    book = course.root / "gradebook.db"
+    if book.exists():
+        with sqlite3.connect(book) as connection:
+            assert connection.execute("pragma integrity_check").fetchall() == [("ok",)]
+            connection.execute("select * from submitted_assignment").fetchall()
+
+
+def result(course: Course) -> dict[str, object]:
+    """What a finished run left."""
+    return {
+        "grades": (course.root / "grades.csv").read_text(encoding="utf-8"),
+        "files": sorted(course.snapshot("autograded", "feedback")),
+        "root": sorted(path.name for path in course.root.iterdir()),
+    }
+
+
+def copied(course: Course, root: Path) -> Course:
+    shutil.copytree(course.root, root)
+    course = Course.__new__(Course)
+    course.root = root
+    return course
+
+
+def main(folder: Path, kills: int) -> None:
+    """Print how often a run was killed, and what the runs left in the end, as JSON."""
+    pristine = Course(folder / "pristine")
+    pristine.submit("ann", Work(*RIGHT))
+    pristine.submit("bob", Work("scale"))
+    pristine.submit("cat", b"{")
+    pristine.submit("dan", Work("add").delete("area-check"))
+    given = pristine.snapshot(*GIVEN)
+    template.shared()
+
+    undisturbed = copied(pristine, folder / "undisturbed")
+    begin = time.monotonic()
+    os.waitpid(start(undisturbed), 0)
+    length = time.monotonic() - begin
+    chance = random.Random(5)
+    killed, left = 0, [result(undisturbed)]
+    while killed < kills:
+        course = copied(pristine, folder / f"round-{len(left)}")
+        # A few kills of one run that is taken up again, then its end.
+        for _ in range(4):
+            begin = time.monotonic()
+            if ended_by_itself(start(course), chance.uniform(0, length)):
+                # Later kills are to hit a run, not its end.
+                length = min(length, time.monotonic() - begin)
+                break
+            killed += 1
+            check(course, given)
+        os.waitpid(start(course), 0)
+        check(course, given)
+        left.append(result(course))
+    print(json.dumps({"killed": killed, "left": left}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
