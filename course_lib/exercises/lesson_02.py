@@ -1760,10 +1760,10 @@ QUIZ_MIRROR = choice(
             "does not give the mirrored result.",
         ),
         "c": Text(
-            "均值与最大值不记得位置，通道门不变；卷积核不对称，镜像的图便没有镜像的门。训练时随机翻转图片，它才会学得近于对称。",
+            "均值与最大值不记得位置，通道门不变；卷积核不对称，镜像的图便没有镜像的门。任务对称时，训练把它推向对称，但不会恰好对称。",
             "Mean and maximum do not know positions, so the channel gate stays; the kernel is not "
-            "symmetric, so the mirrored picture has no mirrored gate. Random flips in training "
-            "make it learn to be nearly so.",
+            "symmetric, so the mirrored map has no mirrored gate. Where the task is symmetric, "
+            "training pushes the kernel towards symmetry, but never quite there.",
         ),
         "d": Text(
             "通道门只看每个通道的均值与最大值，翻转不改变它们。",
@@ -1798,55 +1798,54 @@ QUIZ_FRESH = choice(
     },
 )
 
-QUIZ_SPOT = choice(
-    "cbam-quiz-spot",
-    Text("一个亮点", "One bright spot"),
-    "a",
+QUIZ_SHARING = choice(
+    "cbam-quiz-sharing",
+    Text("先加后走", "Adding first"),
+    "c",
     {
         "a": Text(
-            "均值相同，SE 的门就相同；最大值一个大一个小，CBAM 的通道门可以不同。",
-            "With equal means SE has equal gates; the maxima differ, so the channel gate of CBAM "
-            "can differ.",
+            "ReLU 不是线性的：一份是 1、另一份是 -1，先过 ReLU 再加是 1，先加再过是 0。",
+            "A ReLU is not linear: for 1 and -1, the ReLU before the sum gives 1, after it 0.",
         ),
         "b": Text(
-            "SE 只看均值，而两张图的均值处处相同，它的门没有可变的依据。",
-            "SE sees the means only, which are equal throughout, so its gate has nothing to "
-            "change by.",
+            "偏置只是其一。没有偏置，ReLU 仍让先加与后加不同。",
+            "The biases are only one reason. Without them the ReLU still makes the order matter.",
         ),
         "c": Text(
-            "最大值不同，CBAM 的通道门看得到它。",
-            "The maxima differ, and the channel gate of CBAM sees them.",
+            "两者都去掉，g 就是一个矩阵，先加后加才总是一样；留着偏置，走两遍就加了两次。",
+            "With both gone, g is a matrix, and only then sums always pass through; with biases "
+            "left, two passes add them twice.",
         ),
         "d": Text(
-            "反了：SE 没有最大值这一路。",
-            "The other way round: it is SE that has no maximum.",
+            "批里有几张图与此无关：每张图各走各的。",
+            "The number of pictures has nothing to do with it: each goes its own way.",
         ),
     },
 )
 
 QUIZ_COST = choice(
     "cbam-quiz-cost",
-    Text("参数与乘加", "Parameters and multiply-adds"),
+    Text("更大的图", "Larger pictures"),
     "c",
     {
         "a": Text(
-            "参数是通道门多，可是它每张图只对两个向量算一次；空间门在每个位置都要算。",
-            "The channel gate has more parameters, but it works on two vectors per picture only; "
-            "the spatial gate works at every position.",
+            "通道门的小网络每张图只对两个向量各走一遍，与高和宽无关。",
+            "The small network of the channel gate is passed by two vectors per picture, whatever "
+            "the height and the width.",
         ),
         "b": Text(
-            "空间门只有 98 个权重，再加批归一化的两个数。",
-            "The spatial gate has 98 weights, and two numbers of batch normalization.",
+            "参数从不依赖于特征图的大小。",
+            "Parameters never depend on the size of the feature map.",
         ),
         "c": Text(
-            "空间门的参数少，却在每个位置都用一遍；通道门的参数多，每张图只用两遍。",
-            "The spatial gate has few parameters but uses them at every position; the channel "
-            "gate has many and uses them twice per picture.",
+            "空间卷积在每个位置都算一遍，位置是四倍；小网络仍是每张图两遍。",
+            "The spatial convolution works at every position, and there are four times as many; "
+            "the small network is still passed twice per picture.",
         ),
         "d": Text(
-            "两者正相反：参数在通道门，乘加在空间门。",
-            "It is the reverse: the parameters are in the channel gate, the multiply-adds in the "
-            "spatial gate.",
+            "空间门的是四倍，通道门的小网络却看不到高和宽。",
+            "Those of the spatial gate are, but the small network of the channel gate never sees "
+            "height and width.",
         ),
     },
 )
@@ -1865,6 +1864,6 @@ EXERCISES = (
     CBAM_PARAMETERS,
     QUIZ_MIRROR,
     QUIZ_FRESH,
-    QUIZ_SPOT,
+    QUIZ_SHARING,
     QUIZ_COST,
 )
