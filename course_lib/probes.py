@@ -6,6 +6,7 @@ at every step, so that there is nothing to overfit.
 """
 
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from course_lib import attention
 from course_lib.bilingual import Text, show
 from course_lib.data import scenes
-from course_lib.networks.small import Mechanism, SmallNetwork
+from course_lib.networks.small import ConvolutionGate, Mechanism, SmallNetwork
 
 _BATCH = 16
 _CHUNK = 25  # steps for which scenes are drawn at once
@@ -27,6 +29,30 @@ _SHORTENED = Text(
     "This run is shortened for grading: the networks are hardly trained, and the numbers below "
     "mean nothing.",
 )
+# Options of the mechanisms for maps of 16 channels and 16×16 cells: bottlenecks that leave some
+# width, groups and pools that such a map can hold.
+_OPTIONS: Mapping[str, Mapping[str, object]] = {
+    "bam": {"reduction": 2},
+    "cbam": {"reduction": 1},
+    "cbam_channel": {"reduction": 1},
+    "coordinate": {"reduction": 2},
+    "cse": {"reduction": 1},
+    "gc": {"reduction": 1},
+    "mpm": {"reduction": 2, "pool_sizes": (8, 4)},
+    "pam": {"reduction": 2},
+    "residual": {"reduction": 2},
+    "rga": {
+        "reduction": 2,
+        "size": (scenes.BOARD, scenes.BOARD),
+        "spatial_reduction": 16,
+        "hidden_reduction": 4,
+    },
+    "scse": {"reduction": 1},
+    "se": {"reduction": 1},
+    "sge": {"groups": 4},
+}
+# A classifier's head gives no map, so it has no place in a slot.
+_HEADS = {"csra"}
 
 
 @dataclass(frozen=True)
@@ -43,12 +69,12 @@ class Contestant:
     channels: int = 16
     blocks: int = 2
 
-    def build(self, seed: int) -> SmallNetwork:
-        """A new network, initialised from the seed."""
+    def build(self, seed: int, classes: int = 2) -> SmallNetwork:
+        """A new network for so many classes, initialised from the seed."""
         make = self.mechanism or (lambda channels: nn.Identity())
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return SmallNetwork(make, self.channels, self.blocks)
+            return SmallNetwork(make, self.channels, self.blocks, classes)
 
 
 @dataclass(frozen=True)
@@ -59,34 +85,49 @@ class Comparison:
         accuracy: balanced accuracy in per cent; one row a network, one column a seed.
         parameters: number of parameters of each network.
         networks: the trained networks, by name and seed.
+        seconds: seconds of CPU that training took, laid out like the accuracy.
         shortened: whether the experiment was cut short, as it is while a grader runs the notebook.
     """
 
     accuracy: pd.DataFrame
     parameters: Mapping[str, int]
     networks: Mapping[tuple[str, int], SmallNetwork]
+    seconds: pd.DataFrame
     shortened: bool = False
 
-    def table(self) -> pd.DataFrame:
-        """Parameters, then mean, standard deviation and every seed of the accuracy in per cent."""
+    def table(self, seconds: bool = False) -> pd.DataFrame:
+        """Parameters, then mean, standard deviation and every seed of the accuracy in per cent.
+
+        Args:
+            seconds: whether the mean seconds of CPU of a training stand behind. They change from
+                run to run, all else does not.
+        """
         table = self.accuracy.round(1)
         table.insert(0, "std", self.accuracy.std(axis=1, ddof=1).round(1))
         table.insert(0, "mean", self.accuracy.mean(axis=1).round(1))
         table.insert(0, "parameters", pd.Series(self.parameters))
+        if seconds:
+            table["seconds"] = self.seconds.mean(axis=1).round(1)
         return table
 
     def by_network(self) -> dict[str, list[float]]:
         """The accuracies of every network, one number a seed."""
         return {name: list(row) for name, row in self.accuracy.iterrows()}
 
-    def confirm_above(self, name: str, others: Sequence[str]) -> str:
+    def confirm_above(self, name: str, others: Sequence[str] | None = None) -> str:
         """A sentence that says that a network beats all the others with every seed.
+
+        Args:
+            name: the network.
+            others: those that it beats; None means all others.
 
         Raises:
             AssertionError: if it does not. A shortened run is not judged.
         """
         if self.shortened:
             return "a shortened run is not judged"
+        if others is None:
+            others = [other for other in self.accuracy.index if other != name]
         least = self.accuracy.loc[name].min()
         best = self.accuracy.loc[list(others)].max().max()
         if least <= best:
@@ -102,11 +143,87 @@ def shortened() -> bool:
     return "NBGRADER_EXECUTION" in os.environ
 
 
+def mechanisms() -> list[str]:
+    """The names of the mechanisms that fit into a slot: all of ``attention`` that give a map."""
+    return [name for name in attention.names() if name not in _HEADS]
+
+
+def fitted(name: str, **options: object) -> Mechanism:
+    """The mechanism of that name, with options that suit maps of 16 channels and 16×16 cells.
+
+    Args:
+        name: one of ``mechanisms()``.
+        **options: options of ``attention.create`` that replace those or are added.
+
+    Raises:
+        ValueError: if there is no such mechanism, it gives no map, or it refuses an option.
+    """
+    if name in _HEADS:
+        raise ValueError(f"{name!r} gives scores and no map; use one of {', '.join(mechanisms())}")
+    chosen = {**_OPTIONS.get(name, {}), **options}
+    attention.create(name, 16, **chosen)  # refuse now and not when a network is built
+
+    def make(channels: int) -> nn.Module:
+        return attention.create(name, channels, **chosen)
+
+    return make
+
+
+def control(mechanism: Mechanism) -> Contestant:
+    """The control of a mechanism: a 3×3 convolution as gate, in a network with as many parameters.
+
+    It is the narrowest network of 16 channels or more that has at least the parameters of the
+    network with the mechanism. What it cannot do is not for lack of parameters or of a gate.
+    """
+    needed = _parameters(Contestant(mechanism).build(0))
+    channels = 16
+    while _parameters(Contestant(ConvolutionGate, channels).build(0)) < needed:
+        channels += 1
+    return Contestant(ConvolutionGate, channels)
+
+
+def with_controls(
+    name: str,
+    rule: str,
+    seeds: Sequence[int] = (0, 1, 2),
+    *,
+    mechanism: Mechanism | None = None,
+    steps: int | None = None,
+    device: torch.device | str = "cpu",
+) -> Comparison:
+    """Compare a mechanism with the plain network and with its ``control``.
+
+    Args:
+        name: one of ``mechanisms()``; with ``mechanism`` given, any name.
+        rule: one of ``scenes.rules()``.
+        seeds: one run per seed.
+        mechanism: makes the module, for one that has no name in ``attention``.
+        steps: training steps of 16 scenes each; None takes the steps of the rule.
+        device: where to train.
+
+    Returns:
+        A comparison with the rows ``name``, ``"plain"`` and ``"conv gate"``.
+
+    Raises:
+        ValueError: if there is no such mechanism or rule, the name is that of a control, or as in
+            ``compare``.
+    """
+    if name in ("plain", "conv gate"):
+        raise ValueError(f"{name!r} is the name of a control; choose another name")
+    make = mechanism or fitted(name)
+    contestants = {
+        name: Contestant(make),
+        "plain": Contestant(),
+        "conv gate": control(make),
+    }
+    return compare(rule, contestants, seeds, steps, device)
+
+
 def compare(
     rule: str,
     contestants: Mapping[str, Contestant],
     seeds: Sequence[int] = (0, 1, 2),
-    steps: int = 500,
+    steps: int | None = None,
     device: torch.device | str = "cpu",
 ) -> Comparison:
     """Train every contestant on the scenes of a rule, once per seed, and test it on unseen scenes.
@@ -115,41 +232,52 @@ def compare(
         rule: one of ``scenes.rules()``.
         contestants: by name.
         seeds: one run per seed; it decides initial parameters and scenes.
-        steps: training steps of 16 scenes each.
+        steps: training steps of 16 scenes each; None takes the steps of the rule.
         device: where to train.
 
     Raises:
         ValueError: if there is no such rule, no contestant, no seed, or fewer than two steps.
     """
-    if rule not in scenes.rules():
-        raise ValueError(f"no rule is called {rule!r}; there are: {', '.join(scenes.rules())}")
+    chosen = scenes.rule_named(rule)
     if not contestants or not seeds:
         raise ValueError("nothing to compare; give at least one contestant and one seed")
+    if steps is None:
+        steps = chosen.steps
     if steps < 2:
         raise ValueError(f"steps={steps} is too few for a schedule; use at least 2")
     steps = 2 if shortened() else steps
     # Built before any thread starts: initialisation uses torch's global random numbers.
-    networks = {(n, s): c.build(s).to(device) for s in seeds for n, c in contestants.items()}
+    networks = {
+        (name, seed): contestant.build(seed, chosen.classes).to(device)
+        for seed in seeds
+        for name, contestant in contestants.items()
+    }
 
-    def run(seed: int) -> list[float]:
+    def run(seed: int) -> tuple[list[float], list[float]]:
         of_seed = [networks[name, seed] for name in contestants]
-        _train(of_seed, rule, seed, steps, device)
+        seconds = _train(of_seed, rule, seed, steps, device)
         test = scenes.make(rule, 64 if shortened() else 384, _TEST_SEED + seed)
-        return [
+        accuracy = [
             balanced_accuracy(predict(network.eval(), test.images), test.labels)
             for network in of_seed
         ]
+        return accuracy, seconds
 
     # Torch lets go of Python's lock in its kernels, so seeds run side by side on several cores.
     with ThreadPoolExecutor(min(len(seeds), os.cpu_count() or 1)) as pool:
-        columns = dict(zip(seeds, pool.map(run, seeds), strict=True))
-    accuracy = pd.DataFrame(columns, index=list(contestants))
+        runs = list(pool.map(run, seeds))
+    accuracy, seconds = (
+        pd.DataFrame(dict(zip(seeds, columns, strict=True)), index=list(contestants))
+        for columns in zip(*runs, strict=True)
+    )
     if shortened():
         show(_SHORTENED)
-    parameters = {
-        name: sum(p.numel() for p in networks[name, seeds[0]].parameters()) for name in contestants
-    }
-    return Comparison(accuracy, parameters, networks, shortened())
+    parameters = {name: _parameters(networks[name, seeds[0]]) for name in contestants}
+    return Comparison(accuracy, parameters, networks, seconds, shortened())
+
+
+def _parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _train(
@@ -158,7 +286,12 @@ def _train(
     seed: int,
     steps: int,
     device: torch.device | str,
-) -> None:
+) -> list[float]:
+    """Trains in turns on the same batches; gives the seconds of CPU of each network.
+
+    They are those of the thread that trains: all of them with one thread per operation.
+    """
+    seconds = [0.0] * len(networks)
     # Fused: one update a step instead of one a parameter.
     optimisers = [
         torch.optim.AdamW(n.parameters(), lr=3e-3, weight_decay=1e-4, fused=True) for n in networks
@@ -169,12 +302,16 @@ def _train(
     ]
     for images, labels in _batches(rule, seed, steps):
         images, labels = images.to(device), labels.to(device)
-        for network, optimiser, schedule in zip(networks, optimisers, schedules, strict=True):
+        trained = zip(networks, optimisers, schedules, strict=True)
+        for place, (network, optimiser, schedule) in enumerate(trained):
+            start = time.thread_time()
             loss = F.cross_entropy(network(images), labels, ignore_index=scenes.IGNORE)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             schedule.step()
+            seconds[place] += time.thread_time() - start
+    return seconds
 
 
 def _batches(rule: str, seed: int, steps: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -8,6 +8,22 @@ from torch.nn import functional as F
 Mechanism = Callable[[int], nn.Module]
 
 
+class ConvolutionGate(nn.Module):
+    """Gate every number by a 3×3 convolution: what a gate can do without seeing far.
+
+    Args:
+        channels: channels in and out.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, H, W)."""
+        return x * self.conv(x).sigmoid()
+
+
 class SmallBlock(nn.Module):
     """Residual block of a 3×3 and a 1×1 convolution, with a slot after the last BatchNorm.
 
