@@ -34,14 +34,15 @@ def _channel_case(
     text: Text, batch: int | None, size: tuple[int, int] | None = None, **options: object
 ) -> Case:
     def make(draw: Draw) -> Call:
-        hidden = draw.integer(3, 6)
-        channels = hidden * draw.integer(3, 5)
+        hidden = draw.integer(5, 8)
+        channels = hidden * draw.integer(2, 3)
         height, width = size or (draw.integer(4, 6), draw.integer(7, 9))
         return Call(
             (
-                # Means apart from each other: else every gate is nearly the same.
+                # Means apart from each other: else every gate is nearly the same. Not too far:
+                # else a hidden unit has one sign for the mean and for the maximum.
                 draw.normal(batch or draw.integer(2, 4), channels, height, width)
-                + 2 * draw.normal(1, channels, 1, 1),
+                + draw.normal(1, channels, 1, 1),
                 draw.normal(hidden, channels, scale=0.3),
                 draw.normal(hidden, scale=0.5),
                 draw.normal(channels, hidden, scale=0.4),
