@@ -213,7 +213,7 @@ def _board(cells: Tensor) -> Tensor:
 
 
 RULES: Mapping[str, Rule] = {
-    "around": Rule(functools.partial(_reach, near=(3, 4), far=(6, 7)), steps=200),
+    "around": Rule(functools.partial(_reach, near=(3, 4), far=(6, 7)), steps=250),
     "both": Rule(_both, steps=800),
     "cue": Rule(_cue),
     "flare": Rule(_flare, steps=400),
