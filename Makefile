@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test install notebooks check-notebooks grade bench format
+.PHONY: lab test install notebooks check-notebooks grade bench leaderboard format
 
 lab: install  ## open JupyterLab at lesson 01 (another: make lab LESSON=NAME)
 	@test -f $(NOTEBOOK) || { echo "no lesson $(LESSON); there are: $(notdir $(wildcard notebooks/*))"; exit 2; }
@@ -16,7 +16,7 @@ lab: install  ## open JupyterLab at lesson 01 (another: make lab LESSON=NAME)
 test: install check-notebooks  ## every test: library, notebooks, grading, browser
 	ruff check .
 	ruff format --check .
-	pytest
+	pytest --numprocesses logical --dist loadfile
 
 notebooks: install  ## build, execute and release every lesson from its text
 	python -m course_lib.authoring build
@@ -29,6 +29,9 @@ grade: install  ## release, autograde submitted/, write feedback/ and grades.csv
 
 bench: install  ## time and memory of every mechanism against its straightforward form
 	python -m course_lib.benchmarks.attention
+
+leaderboard: install  ## accuracy of every mechanism on every probe; goes on where it was stopped
+	python -m course_lib.benchmarks.leaderboard
 
 format: install
 	ruff check --fix .

@@ -10,11 +10,12 @@ from typing import ParamSpec
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from torch import Tensor
 
-from course_lib.bilingual import Text
+from course_lib.bilingual import LiveOutput, Text
 from course_lib.bilingual import show as show_below
 from course_lib.data import scenes
 
@@ -31,6 +32,7 @@ _STYLE: Mapping[str, object] = {
 # Told apart by lightness too (Okabe and Ito's palette for colour-blind readers).
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#8a8a8a"
 RED = "#b2182b"
+_OF_A_RUN = Text("每轮训练之后的损失和指标。", "Loss and metrics after every epoch.")
 
 
 class _Picture:
@@ -67,10 +69,14 @@ def show(figure: Figure, alt: Text, caption: Text) -> None:
     Raises:
         ValueError: if either text is empty in a language.
     """
+    show_below(_picture(figure, alt, caption))
+
+
+def _picture(figure: Figure, alt: Text, caption: Text) -> _Picture:
     for text in (alt, caption):
         if not (text.zh.strip() and text.en.strip()):
             raise ValueError("a picture needs alternative text and a caption in both languages")
-    show_below(_Picture(figure, alt, caption))
+    return _Picture(figure, alt, caption)
 
 
 def _styled(draw: Callable[_P, Figure]) -> Callable[_P, Figure]:
@@ -360,3 +366,107 @@ def kernel_planes(planes: Mapping[str, Tensor], title: str) -> Figure:
     figure.colorbar(drawn, ax=axes, shrink=0.8, label="weight")
     figure.suptitle(title)
     return figure
+
+
+def heat_map(
+    mean: np.ndarray,
+    std: np.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    chance: Sequence[float],
+    title: str,
+) -> Figure:
+    """Accuracies as a table in colour: light is 100 %, dark is chance.
+
+    Args:
+        mean: (rows, columns), in per cent; not a number where there is none.
+        std: same shape; not a number where it is not known.
+        rows: names of the rows.
+        columns: names of the columns.
+        chance: accuracy of guessing of every column, in per cent.
+        title: title of the figure.
+    """
+    figure, axes = _figure(1.9 + 0.75 * len(columns), 1.1 + 0.24 * len(rows))
+    axis = axes[0, 0]
+    share = (mean - np.array(chance)) / (100 - np.array(chance))
+    # Lightness alone tells the values of this map, so that it reads without colour too.
+    drawn = axis.imshow(share, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+    for y in range(len(rows)):
+        for x in range(len(columns)):
+            if np.isnan(mean[y, x]):
+                continue
+            spread = "" if np.isnan(std[y, x]) else f" ±{std[y, x]:.0f}"
+            axis.text(
+                x,
+                y,
+                f"{mean[y, x]:.0f}{spread}",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="black" if share[y, x] > 0.5 else "white",
+            )
+    axis.set_xticks(range(len(columns)), columns)
+    axis.set_yticks(range(len(rows)), rows)
+    axis.xaxis.tick_top()
+    axis.tick_params(length=0)
+    axis.set_title(title)
+    bar = figure.colorbar(drawn, ax=axis, shrink=0.5, aspect=30)
+    bar.set_ticks([0, 1], labels=["chance", "100 %"])
+    return figure
+
+
+@_styled
+def history(rows: pd.DataFrame, metrics: Sequence[str] = ()) -> Figure:
+    """The loss over the epochs of a run, and what was measured beside it.
+
+    Args:
+        rows: history of ``training.fit``: one row an epoch, with a column ``loss``.
+        metrics: columns for the second axes; none leaves them out.
+
+    Raises:
+        ValueError: if the history has no such column.
+    """
+    for name in metrics:
+        if name not in rows:
+            raise ValueError(f"the history has no {name!r}; it has: {', '.join(rows)}")
+    figure, axes = _figure(8.2 if metrics else 4.2, 2.6, columns=2 if metrics else 1)
+    for axis, names in zip(axes.flat, [["loss"], metrics], strict=False):
+        for place, name in enumerate(names):
+            colour, marker = (BLUE, ORANGE, GREEN, GREY)[place % 4], "osD^"[place % 4]
+            axis.plot(rows.index, rows[name], marker=marker, markersize=4, color=colour, label=name)
+        axis.set_xlabel("epoch")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.set_title(", ".join(names))
+        if len(names) > 1:
+            axis.legend(frameon=False)
+    return figure
+
+
+def live_history(
+    metrics: Sequence[str] = (),
+    caption: Text = _OF_A_RUN,
+) -> Callable[[pd.DataFrame], None]:
+    """What draws `history` anew after every epoch, in one output: for ``fit(report=…)``.
+
+    Make one for each run. Outside of a notebook it does nothing.
+
+    Args:
+        metrics: columns of the history that are drawn beside the loss.
+        caption: what the picture shows.
+    """
+    output = LiveOutput()
+
+    def report(rows: pd.DataFrame) -> None:
+        if not output.possible():
+            return
+        last = "，".join(f"{name} {rows[name].iloc[-1]:.3g}" for name in metrics)
+        first_loss, last_loss = rows["loss"].iloc[0], rows["loss"].iloc[-1]
+        alt = Text(
+            f"训练曲线，{len(rows)} 轮：损失从 {first_loss:.3g} 到 {last_loss:.3g}"
+            + (f"；最后 {last}。" if last else "。"),
+            f"Curves of {len(rows)} epochs: loss from {first_loss:.3g} to {last_loss:.3g}"
+            + (f"; at the end {last.replace('，', ', ')}." if last else "."),
+        )
+        output.show(_picture(history(rows, metrics), alt, caption))
+
+    return report

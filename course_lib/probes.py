@@ -19,7 +19,8 @@ from torch.nn import functional as F
 from course_lib import attention
 from course_lib.bilingual import Text, show
 from course_lib.data import scenes
-from course_lib.networks.small import ConvolutionGate, Mechanism, SmallNetwork
+from course_lib.networks.slot import Slot
+from course_lib.networks.small import ConvolutionGate, SmallNetwork
 
 _BATCH = 16
 _CHUNK = 25  # steps for which scenes are drawn at once
@@ -65,7 +66,7 @@ class Contestant:
         blocks: number of residual blocks.
     """
 
-    mechanism: Mechanism | None = None
+    mechanism: Slot | None = None
     channels: int = 16
     blocks: int = 2
 
@@ -148,7 +149,7 @@ def mechanisms() -> list[str]:
     return [name for name in attention.names() if name not in _HEADS]
 
 
-def fitted(name: str, **options: object) -> Mechanism:
+def fitted(name: str, **options: object) -> Slot:
     """The mechanism of that name, with options that suit maps of 16 channels and 16×16 cells.
 
     Args:
@@ -169,7 +170,7 @@ def fitted(name: str, **options: object) -> Mechanism:
     return make
 
 
-def control(mechanism: Mechanism) -> Contestant:
+def control(mechanism: Slot) -> Contestant:
     """The control of a mechanism: a 3×3 convolution as gate, in a network with as many parameters.
 
     It is the narrowest network of 16 channels or more that has at least the parameters of the
@@ -187,7 +188,7 @@ def with_controls(
     rule: str,
     seeds: Sequence[int] = (0, 1, 2),
     *,
-    mechanism: Mechanism | None = None,
+    mechanism: Slot | None = None,
     steps: int | None = None,
     device: torch.device | str = "cpu",
 ) -> Comparison:
