@@ -1,6 +1,6 @@
 # The verbs of the course. `make lab` and `make test` make the same environment first, once.
 PYTHON ?= python3
-LESSON ?= 01_squeeze_excitation
+LESSON ?= 00_tools
 NOTEBOOK := notebooks/$(LESSON)/$(LESSON).ipynb
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +9,7 @@ ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: lab test install notebooks check-notebooks grade bench leaderboard format
 
-lab: install  ## open JupyterLab at lesson 01 (another: make lab LESSON=NAME)
+lab: install  ## open JupyterLab at the first lesson (another: make lab LESSON=NAME)
 	@test -f $(NOTEBOOK) || { echo "no lesson $(LESSON); there are: $(notdir $(wildcard notebooks/*))"; exit 2; }
 	jupyter lab $(ROOT_FLAG) --LabApp.default_url=/lab/tree/$(NOTEBOOK)
 

@@ -11,8 +11,9 @@ from typing import ParamSpec
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 from torch import Tensor
 
 from course_lib.bilingual import LiveOutput, Text
@@ -470,3 +471,223 @@ def live_history(
         output.show(_picture(history(rows, metrics), alt, caption))
 
     return report
+
+
+@_styled
+def pictures(images: Mapping[str, Tensor]) -> Figure:
+    """Pictures side by side.
+
+    Args:
+        images: by title, (3, H, W); values below 0 are drawn as 0, above 1 as 1.
+    """
+    figure, axes = _figure(2.2 * len(images), 2.4, 1, len(images))
+    for axis, (title, image) in zip(axes[0], images.items(), strict=True):
+        axis.imshow(image.clamp(0, 1).permute(1, 2, 0).numpy())
+        axis.set_title(title)
+        axis.spines[:].set_visible(False)
+        axis.set_xticks([])
+        axis.set_yticks([])
+    return figure
+
+
+@_styled
+def grids(panels: Mapping[str, Tensor], copied: Mapping[str, Tensor] | None = None) -> Figure:
+    """Small matrices as cells with their numbers, side by side; equal numbers have equal colours.
+
+    Args:
+        panels: by title, (rows, columns).
+        copied: by title of a panel, a boolean matrix of its shape: cells that are drawn pale and
+            dashed, for they repeat a number that is stored elsewhere.
+
+    Raises:
+        ValueError: if a panel is no matrix, or `copied` names a panel that is not there.
+    """
+    copied = copied or {}
+    for title, values in panels.items():
+        if values.ndim != 2:
+            raise ValueError(f"panel {title!r} has {values.ndim} axes; draw a matrix")
+    if strange := sorted(set(copied) - set(panels)):
+        raise ValueError(f"no panel is called {strange[0]!r}; there are: {', '.join(panels)}")
+    widths = [values.shape[1] + 1.4 for values in panels.values()]
+    rows = max(len(values) for values in panels.values())
+    figure = Figure(figsize=(0.46 * sum(widths), 0.46 * rows + 0.55), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False, width_ratios=widths)
+    least = min(values.min().item() for values in panels.values())
+    most = max(values.max().item() for values in panels.values())
+    colours = mpl.colormaps["YlGnBu"]
+    for axis, (title, values) in zip(axes[0], panels.items(), strict=True):
+        axis.set_title(title)
+        axis.axis("off")
+        axis.set_aspect("equal")
+        axis.set_xlim(-0.7, values.shape[1] - 0.3)
+        axis.set_ylim(rows - 0.4, -0.6)
+        for row, line in enumerate(values.tolist()):
+            for column, value in enumerate(line):
+                pale = title in copied and bool(copied[title][row, column])
+                # The dark end of the scale would hide black numbers.
+                colour = colours(0.05 + 0.5 * (value - least) / max(most - least, 1e-9))
+                axis.add_patch(
+                    Rectangle(
+                        (column - 0.5, row - 0.5),
+                        1,
+                        1,
+                        facecolor=(*colour[:3], 0.35 if pale else 1.0),
+                        edgecolor=GREY if pale else "black",
+                        linestyle="--" if pale else "-",
+                        linewidth=0.6 if pale else 0.9,
+                        zorder=1 if pale else 2,
+                    )
+                )
+                axis.text(
+                    column, row, f"{value:.3g}", ha="center", va="center", fontsize=8, zorder=3
+                )
+    return figure
+
+
+@dataclass(frozen=True)
+class Window:
+    """A convolution along one axis.
+
+    Attributes:
+        kernel_size: number of taps.
+        stride: step from window to window.
+        padding: cells added on either side.
+        dilation: step from tap to tap.
+    """
+
+    kernel_size: int
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+
+
+@_styled
+def windows(panels: Mapping[str, tuple[int, Sequence[Window]]]) -> Figure:
+    """Convolutions along one axis, layer upon layer, and what one output cell sees.
+
+    The lowest row is the input. In every panel the middle output cell and all cells that it
+    depends on are orange; an input cell that no output depends on is hatched; padding is dashed.
+
+    Args:
+        panels: by title, the size of the input and the layers from the input on.
+
+    Raises:
+        ValueError: if a layer does not fit its input.
+    """
+    stacks = {title: _stack(title, size, layers) for title, (size, layers) in panels.items()}
+    heights = [0.62 * len(sizes) for sizes in stacks.values()]
+    widest = max(size + 2 * max(w.padding for w in layers) for size, layers in panels.values())
+    figure = Figure(
+        figsize=(0.3 * (widest + 5), sum(heights) + 0.3 * len(panels)), layout="constrained"
+    )
+    axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)
+    for axis, (title, (_, layers)) in zip(axes[:, 0], panels.items(), strict=True):
+        axis.set_title(title, loc="left")
+        axis.axis("off")
+        axis.set_xlim(-4.2, widest)
+        axis.set_ylim(-0.45, 1.1 * len(layers) + 0.45)
+        _draw_stack(axis, stacks[title], layers)
+    return figure
+
+
+def _stack(title: str, size: int, layers: Sequence[Window]) -> list[int]:
+    """Lengths of the input and of every layer."""
+    sizes = [size]
+    for w in layers:
+        fits = sizes[-1] + 2 * w.padding - w.dilation * (w.kernel_size - 1) - 1
+        if fits < 0:
+            raise ValueError(f"panel {title!r}: {w} does not fit an input of {sizes[-1]} cells")
+        sizes.append(fits // w.stride + 1)
+    return sizes
+
+
+def _draw_stack(axis: Axes, sizes: Sequence[int], layers: Sequence[Window]) -> None:
+    # Place of a row's first cell and distance of its cells, in cells of the input.
+    places = [(0.0, 1)]
+    for w in layers:
+        first, step = places[-1]
+        middle = w.dilation * (w.kernel_size - 1) / 2 - w.padding
+        places.append((first + middle * step, step * w.stride))
+    seen = [{sizes[-1] // 2}]
+    used = [set(range(sizes[-1]))]
+    for w in reversed(layers):
+        for reached in (seen, used):
+            taps = range(w.kernel_size)
+            reached.insert(
+                0, {j * w.stride - w.padding + w.dilation * t for j in reached[0] for t in taps}
+            )
+    for row, (size, (first, step)) in enumerate(zip(sizes, places, strict=True)):
+        y = 1.1 * row
+        padding = layers[row].padding if row < len(layers) else 0
+        for cell in range(-padding, size + padding):
+            inside, orange = 0 <= cell < size, cell in seen[row]
+            axis.add_patch(
+                Rectangle(
+                    (first + cell * step - 0.4, y - 0.28),
+                    0.8,
+                    0.56,
+                    facecolor=("#f4b183" if inside else "#fbe3d0") if orange else "white",
+                    edgecolor="black" if inside else GREY,
+                    linestyle="-" if inside else "--",
+                    hatch="////" if inside and cell not in used[row] else None,
+                    linewidth=0.9,
+                )
+            )
+        name = "input" if row == 0 else "output" if row == len(layers) else f"layer {row}"
+        axis.text(-1.1 - layers[0].padding, y, f"{name}: {size}", ha="right", va="center")
+    for row, w in enumerate(layers):
+        (below, fine), (above, coarse) = places[row], places[row + 1]
+        for j in sorted(seen[row + 1]):
+            for tap in range(w.kernel_size):
+                cell = j * w.stride - w.padding + w.dilation * tap
+                axis.plot(
+                    [below + cell * fine, above + j * coarse],
+                    [1.1 * row + 0.28, 1.1 * row + 0.82],
+                    color=ORANGE,
+                    linewidth=0.9,
+                    alpha=0.8,
+                )
+
+
+@_styled
+def influence(maps: Mapping[str, Tensor], boxes: Mapping[str, int]) -> Figure:
+    """How much one decision depends on every pixel, and the receptive field by formula as a box.
+
+    Args:
+        maps: by title, (H, W), not negative; each is drawn relative to its own largest value, and
+            a pixel without any influence is black.
+        boxes: by title, side of the receptive field in pixels, drawn around the decision in the
+            middle.
+    """
+    figure, axes = _figure(2.9 * len(maps) + 0.6, 3.1, 1, len(maps))
+    colours = mpl.colormaps["viridis"].with_extremes(bad="black")
+    # All panels on one scale, wide enough for the largest box.
+    reach = max(*boxes.values(), *(max(values.shape) for values in maps.values())) / 2 + 2
+    for axis, (title, values) in zip(axes[0], maps.items(), strict=True):
+        relative = (values / values.max()).numpy()
+        drawn = axis.imshow(
+            np.ma.masked_equal(relative, 0.0),
+            cmap=colours,
+            norm=mpl.colors.LogNorm(1e-4, 1.0, clip=True),
+        )
+        height, width = values.shape
+        side = boxes[title]
+        axis.add_patch(
+            Rectangle(
+                ((width - side) / 2, (height - side) / 2),
+                side,
+                side,
+                fill=False,
+                edgecolor=ORANGE,
+                linewidth=1.8,
+            )
+        )
+        axis.set_facecolor("#d9d9d9")
+        axis.set_xlim(width / 2 - reach, width / 2 + reach)
+        axis.set_ylim(height / 2 + reach, height / 2 - reach)
+        axis.set_title(f"{title}: box of {side} pixels")
+        axis.spines[:].set_visible(False)
+        axis.set_xticks([])
+        axis.set_yticks([])
+    figure.colorbar(drawn, ax=axes[0, :].tolist(), shrink=0.8, label="influence, log scale")
+    return figure

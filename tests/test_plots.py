@@ -133,3 +133,89 @@ def test_kernel_planes_share_one_scale_and_count_from_the_centre():
     assert first.images[0].get_clim() == second.images[0].get_clim() == (-3, 3)
     left, right, bottom, top = second.images[0].get_extent()
     assert (left + 4.5, top + 1.5, right - left, bottom - top) == (2, -1, 5, 5)
+
+
+def test_pictures_draw_every_image_between_black_and_white():
+    image = torch.linspace(-1, 2, 3 * 4 * 6).view(3, 4, 6)
+    axes = plots.pictures({"one": image, "two": image.flip(1)}).axes
+    assert [axis.get_title() for axis in axes] == ["one", "two"]
+    drawn = torch.tensor(axes[0].images[0].get_array())
+    assert torch.equal(drawn, image.clamp(0, 1).permute(1, 2, 0))
+
+
+def _cells(axis):
+    return {
+        (round(p.get_x() + 0.5), round(p.get_y() + 0.5)): p.get_linestyle() for p in axis.patches
+    }
+
+
+def test_grids_write_every_number_and_mark_the_copies():
+    values = torch.tensor([[1, 2, 30], [4, 5, 6]])
+    copies = torch.tensor([[False, True, True], [False, False, True]])
+    first, second = plots.grids({"a": values, "b": values.T}, {"a": copies}).axes
+    assert [t.get_text() for t in first.texts] == ["1", "2", "30", "4", "5", "6"]
+    assert [t.get_text() for t in second.texts] == ["1", "4", "2", "5", "30", "6"]
+    dashed = {place for place, style in _cells(first).items() if style == "--"}
+    assert dashed == {(1, 0), (2, 0), (2, 1)}
+    assert set(_cells(second).values()) == {"-"}
+
+
+def test_grids_refuse_what_is_no_matrix_and_copies_of_nothing():
+    with pytest.raises(ValueError, match="'a' has 1 axes"):
+        plots.grids({"a": torch.ones(3)})
+    with pytest.raises(ValueError, match="no panel is called 'b'"):
+        plots.grids({"a": torch.ones(2, 3)}, {"b": torch.ones(2, 3)})
+
+
+def _rows_of_cells(axis, layers):
+    """Per row from the input: place, colour, dashes and hatching of every cell."""
+    rows = [[] for _ in range(layers + 1)]
+    for patch in axis.patches:
+        rows[round((patch.get_y() + 0.28) / 1.1)].append(patch)
+    return rows
+
+
+def _orange(row):
+    return [round(p.get_x() + 0.4, 3) for p in row if p.get_facecolor()[2] < 0.9]
+
+
+def test_windows_draw_the_lengths_that_torch_gives_and_the_cells_with_a_gradient():
+    layers = [plots.Window(3, stride=2, padding=1), plots.Window(2, dilation=3)]
+    (axis,) = plots.windows({"p": (14, layers)}).axes
+    x = torch.ones(1, 1, 14, requires_grad=True)
+    middle = torch.nn.functional.conv1d(x, torch.ones(1, 1, 3), stride=2, padding=1)
+    out = torch.nn.functional.conv1d(middle, torch.ones(1, 1, 2), dilation=3)
+    out[0, 0, out.shape[2] // 2].backward()
+    rows = _rows_of_cells(axis, 2)
+    inside = [sum(p.get_linestyle() == "-" for p in row) for row in rows]
+    assert inside == [14, middle.shape[2], out.shape[2]]
+    assert _orange(rows[0]) == x.grad[0, 0].nonzero()[:, 0].tolist()
+    # A cell stands above the middle of its window: 0, then 0, then half of 3 steps of 2.
+    first = [next(p for p in row if p.get_linestyle() == "-") for row in rows]
+    assert [round(p.get_x() + 0.4, 3) for p in first] == [0, 0, 3]
+    assert [t.get_text() for t in axis.texts] == ["input: 14", "layer 1: 7", "output: 4"]
+    assert [sum(p.get_linestyle() == "--" for p in row) for row in rows] == [2, 0, 0]
+    assert not [p for p in rows[0] if p.get_hatch()]
+
+
+def test_windows_hatch_what_no_window_reaches_and_refuse_what_does_not_fit():
+    (axis,) = plots.windows({"p": (10, [plots.Window(3, stride=3)])}).axes
+    (row, _) = _rows_of_cells(axis, 1)
+    assert [round(p.get_x() + 0.4) for p in row if p.get_hatch()] == [9]
+    with pytest.raises(ValueError, match="does not fit an input of 4 cells"):
+        plots.windows({"p": (4, [plots.Window(3, dilation=2)])})
+
+
+def test_influence_draws_relative_values_and_a_box_around_the_middle():
+    values = torch.zeros(8, 12)
+    values[2, 5], values[3, 3] = 4.0, 1.0
+    axis = plots.influence({"net": values}, {"net": 20}).axes[0]
+    drawn = axis.images[0].get_array()
+    assert drawn[2, 5] == 1.0
+    assert drawn[3, 3] == 0.25
+    assert drawn.mask.sum() == 8 * 12 - 2
+    (box,) = axis.patches
+    assert (box.get_xy(), box.get_width(), box.get_height()) == ((-4.0, -6.0), 20, 20)
+    left, right = axis.get_xlim()
+    assert left < -4
+    assert right > 16
