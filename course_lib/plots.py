@@ -317,6 +317,59 @@ def curves(
 
 
 @_styled
+def maps_over(images: Tensor, maps: Mapping[str, Tensor], label: str) -> Figure:
+    """Pictures, and beside each the maps that belong to it, on one scale from 0 to 1.
+
+    Args:
+        images: (B, 3, H, W), each value from 0 to 1.
+        maps: by name, (B, h, w) with values from 0 to 1; each is drawn as large as the picture.
+        label: what the values are.
+    """
+    count, side = len(images), 1 + len(maps)
+    figure, axes = _figure(2.45 * side + 0.5, 2.5 * count, count, side)
+    for row, image in enumerate(images):
+        axes[row, 0].imshow(image.clamp(0, 1).permute(1, 2, 0).numpy())
+        axes[row, 0].set_title("picture")
+        for column, (name, values) in enumerate(maps.items(), 1):
+            drawn = axes[row, column].imshow(
+                values[row].detach().numpy(), cmap="viridis", vmin=0, vmax=1
+            )
+            axes[row, column].set_title(name)
+    for axis in axes.flat:
+        axis.set_xticks([])
+        axis.set_yticks([])
+    figure.colorbar(drawn, ax=axes, shrink=0.8, label=label)
+    return figure
+
+
+@_styled
+def kernel_planes(planes: Mapping[str, Tensor], title: str) -> Figure:
+    """The planes of a convolution's kernel side by side, on one scale around zero.
+
+    Args:
+        planes: by name, (k, k) with an odd k; the axes count cells from the centre.
+        title: title of the figure.
+    """
+    figure, axes = _figure(2.4 * len(planes) + 0.6, 2.7, 1, len(planes))
+    limit = max(max(plane.abs().max().item() for plane in planes.values()), 1e-6)
+    for axis, (name, plane) in zip(axes.flat, planes.items(), strict=True):
+        half = len(plane) // 2
+        drawn = axis.imshow(
+            plane.detach().numpy(),
+            cmap="PuOr",
+            vmin=-limit,
+            vmax=limit,
+            extent=(-half - 0.5, half + 0.5, half + 0.5, -half - 0.5),
+        )
+        axis.plot(0, 0, "+", color="black", markersize=7)
+        axis.set_xticks(range(-half, half + 1))
+        axis.set_yticks(range(-half, half + 1))
+        axis.set_title(name)
+    figure.colorbar(drawn, ax=axes, shrink=0.8, label="weight")
+    figure.suptitle(title)
+    return figure
+
+
 def heat_map(
     mean: np.ndarray,
     std: np.ndarray,

@@ -114,6 +114,27 @@ def test_the_style_of_others_is_left_alone():
     assert dict(mpl.rcParams) == before
 
 
+def test_maps_over_draw_every_map_beside_its_picture_on_the_scale_of_a_gate():
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(2, 3, 12, 18, generator=generator)
+    maps = {"one": torch.rand(2, 4, 6, generator=generator), "two": torch.full((2, 4, 6), 0.5)}
+    figure = plots.maps_over(images, maps, label="gate")
+    drawn = [axis for axis in figure.axes if axis.get_title() == "one"]
+    assert len(drawn) == 2
+    for axis, expected in zip(drawn, maps["one"], strict=True):
+        assert torch.equal(torch.tensor(axis.images[0].get_array()), expected)
+        assert axis.images[0].get_clim() == (0, 1)
+
+
+def test_kernel_planes_share_one_scale_and_count_from_the_centre():
+    planes = {"a": torch.zeros(5, 5), "b": torch.zeros(5, 5)}
+    planes["b"][1, 4] = -3.0  # one row above the centre, two columns right of it
+    first, second = plots.kernel_planes(planes, "t").axes[:2]
+    assert first.images[0].get_clim() == second.images[0].get_clim() == (-3, 3)
+    left, right, bottom, top = second.images[0].get_extent()
+    assert (left + 4.5, top + 1.5, right - left, bottom - top) == (2, -1, 5, 5)
+
+
 def test_pictures_draw_every_image_between_black_and_white():
     image = torch.linspace(-1, 2, 3 * 4 * 6).view(3, 4, 6)
     axes = plots.pictures({"one": image, "two": image.flip(1)}).axes

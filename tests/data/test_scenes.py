@@ -96,10 +96,18 @@ def _lane(board: Board, y: int, x: int) -> int:
     return int("lamp" in board[0][y])
 
 
+def _nearest_lamp(board: Board, y: int, x: int) -> int:
+    return min(max(abs(y - v), abs(x - u)) for v, u in _all(board[0], "lamp"))
+
+
+def _around(board: Board, y: int, x: int) -> int:
+    assert _nearest_lamp(board, y, x) in (3, 4, 6, 7)
+    return int(_nearest_lamp(board, y, x) < 5)
+
+
 def _reach(board: Board, y: int, x: int) -> int:
-    nearest = min(max(abs(y - v), abs(x - u)) for v, u in _all(board[0], "lamp"))
-    assert nearest in (5, 6, 7, 9, 10, 11)
-    return int(nearest < 8)
+    assert _nearest_lamp(board, y, x) in (5, 6, 7, 9, 10, 11)
+    return int(_nearest_lamp(board, y, x) < 8)
 
 
 def _legend(board: Board, y: int, x: int) -> int:
@@ -115,6 +123,7 @@ def _touch(board: Board, y: int, x: int) -> int:
 
 
 ORACLES: dict[str, Callable[[Board, int, int], int]] = {
+    "around": _around,
     "both": _both,
     "cue": _cue,
     "flare": _flare,

@@ -12,6 +12,7 @@ rule        a glyph is positive when                                  the answer
             hue of most rings
 ``odd``     its hue is the rarer of the two, which may be any         how common things are
 ``lane``    its row holds a lamp; every other row holds a decoy       one whole row
+``around``  the nearest lamp is 3 or 4 cells away, not 6 or 7         a middle neighbourhood
 ``reach``   the nearest lamp is 5 to 7 cells away, not 9 to 11        a wide neighbourhood
 ``legend``  not positive: one of four classes, the shape that its     things alike, globally
             hue has today, as the glyphs at the left show

@@ -5,6 +5,7 @@ A drawing function takes the number of scenes B and the random numbers, and give
 (B, 16, 16).
 """
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -90,8 +91,10 @@ def _odd(count: int, generator: torch.Generator) -> Boards:
     return _scattered(["block"] * 48, two.gather(1, rare), label, generator)
 
 
-def _reach(count: int, generator: torch.Generator) -> Boards:
-    """Blocks and two lamps; blocks well inside or outside eight cells from a lamp are labelled."""
+def _reach(
+    count: int, generator: torch.Generator, *, near: tuple[int, int], far: tuple[int, int]
+) -> Boards:
+    """Blocks and two lamps; blocks are labelled whose distance to a lamp is clearly near or far."""
     place = _places(count, 2, generator)
     lines = torch.arange(BOARD)
     rows = (place // BOARD)[:, :, None, None] - lines[:, None]
@@ -101,8 +104,9 @@ def _reach(count: int, generator: torch.Generator) -> Boards:
     occupied = torch.rand(count, BOARD, BOARD, generator=generator) < 0.3
     glyphs = torch.where(occupied, GLYPHS["block"], EMPTY)
     glyphs = torch.where(distance == 0, GLYPHS["lamp"], glyphs)
-    near, far = (distance >= 5) & (distance <= 7), (distance >= 9) & (distance <= 11)
-    labels = torch.where(occupied & (near | far), near.long(), IGNORE)
+    inside = (distance >= near[0]) & (distance <= near[1])
+    outside = (distance >= far[0]) & (distance <= far[1])
+    labels = torch.where(occupied & (inside | outside), inside.long(), IGNORE)
     return glyphs, _four_hues(count, generator), _balanced(labels, generator)
 
 
@@ -209,12 +213,13 @@ def _board(cells: Tensor) -> Tensor:
 
 
 RULES: Mapping[str, Rule] = {
+    "around": Rule(functools.partial(_reach, near=(3, 4), far=(6, 7)), steps=250),
     "both": Rule(_both, steps=800),
     "cue": Rule(_cue),
     "flare": Rule(_flare, steps=400),
     "lane": Rule(_lane),
     "legend": Rule(_legend, classes=4, steps=800),
     "odd": Rule(_odd),
-    "reach": Rule(_reach),
+    "reach": Rule(functools.partial(_reach, near=(5, 7), far=(9, 11))),
     "touch": Rule(_touch, steps=250),
 }
