@@ -115,6 +115,11 @@ def _failure(error: BaseException) -> Failure:
     return Failure(type(error).__name__, message, line, last.lineno or 0, unfinished)
 
 
+def _registered(module: nn.Module) -> list[Tensor]:
+    """The module's parameters; one that is registered under two names counts twice."""
+    return [parameter for _, parameter in module.named_parameters(remove_duplicate=False)]
+
+
 def _is_library(filename: str) -> bool:
     if filename.startswith("<frozen"):
         return True
@@ -177,7 +182,7 @@ def reference_layout(reference: Callable[..., Any], call: Call, exact: bool) -> 
             module = reference(**call.build)
     except Exception:
         return None
-    return [plain_shape(p.shape, exact) for p in module.parameters()]
+    return [plain_shape(p.shape, exact) for p in _registered(module)]
 
 
 @contextlib.contextmanager
@@ -231,7 +236,7 @@ def observe(
                 if not isinstance(module, nn.Module):
                     return Observation(output=module)
                 module.to(dtype).train(training)
-                tensors = list(module.parameters())
+                tensors = _registered(module)
                 found = [plain_shape(t.shape, exact_shapes) for t in tensors]
                 order = match(wanted or [], found)
                 layout = tuple(found if order is None else wanted or [])
