@@ -9,6 +9,7 @@ from course_lib.checks.exercise import (
     Case,
     Draw,
     Exercise,
+    Fresh,
     Mutant,
     choice,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "CheckFailed",
     "Draw",
     "Exercise",
+    "Fresh",
     "Mutant",
     "Outcome",
     "Report",

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.checks.exercise import Call, Draw
+from course_lib.checks.exercise import Call, Draw, made
 
 _COURSE = str(Path(__file__).resolve().parent.parent)
 _LIBRARIES = tuple(
@@ -179,7 +179,7 @@ def reference_layout(reference: Callable[..., Any], call: Call, exact: bool) -> 
         return None
     try:
         with torch.random.fork_rng(devices=[]):
-            module = reference(**call.build)
+            module = reference(**{key: made(value) for key, value in call.build.items()})
     except Exception:
         return None
     return [plain_shape(p.shape, exact) for p in _registered(module)]
@@ -232,7 +232,7 @@ def observe(
             parameters: dict[str, Tensor] = {}
             function = answer
             if call.build is not None:
-                module = answer(**call.build)
+                module = answer(**{key: made(value) for key, value in call.build.items()})
                 if not isinstance(module, nn.Module):
                     return Observation(output=module)
                 module.to(dtype).train(training)
@@ -251,7 +251,9 @@ def observe(
             leaves: dict[str, Tensor] = {}
             inputs = []
             labels = [names[i] if i < len(names) else f"input {i}" for i in range(len(call.inputs))]
-            for label, value in zip(labels, call.inputs, strict=True):
+            for label, value in zip(labels, map(made, call.inputs), strict=True):
+                if isinstance(value, nn.Module):
+                    value.to(dtype).train(training)
                 if isinstance(value, Tensor) and value.is_floating_point():
                     leaves[label] = value.detach().clone().requires_grad_(gradients)
                     # A copy of the leaf: changing it in place is possible, and noticed below.

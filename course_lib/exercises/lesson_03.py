@@ -1,13 +1,13 @@
 """Exercises of lesson 03, dual pooling."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Collection
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_lib.checks import Alternate, Call, Case, Draw, Exercise, Mutant, Text, choice
+from course_lib.checks import Alternate, Call, Case, Draw, Exercise, Fresh, Mutant, Text, choice
 from course_lib.networks.small_resnet import SmallResNet
 
 LESSON = "03_dual_pooling"
@@ -499,28 +499,16 @@ DUAL_FOLD = Exercise(
 # --- find the bug: the features of a network ------------------------------------------------------
 
 
-class _Fresh(Mapping[str, Any]):
-    """Constructor arguments with a new network at every use: an answer may take it apart."""
-
-    def __init__(self, widths: tuple[int, ...], old_classes: int, **others: object) -> None:
-        self._widths, self._classes, self._others = widths, old_classes, others
-
-    def __getitem__(self, key: str) -> Any:
-        if key == "network":
-            return SmallResNet(self._widths, self._classes)
-        return self._others[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(["network", *self._others])
-
-    def __len__(self) -> int:
-        return 1 + len(self._others)
-
-
 def _widths(draw: Draw) -> tuple[int, ...]:
     """Four different widths, so that no stage can stand in for another."""
     first = draw.integer(3, 4)
     return tuple(first + 2 * stage + draw.integer(0, 1) for stage in range(4))
+
+
+def _network(draw: Draw, classes: int) -> Fresh:
+    """A network with the parts of ResNet-18, made anew at every use."""
+    widths = _widths(draw)
+    return Fresh(partial(SmallResNet, widths, classes), f"SmallResNet({widths}, classes={classes})")
 
 
 class Features(nn.Module):
@@ -639,7 +627,7 @@ class _ByNamedChildren(nn.Module):
 
 def _features_case(text: Text, batch: int, **options: object) -> Case:
     def make(draw: Draw) -> Call:
-        build = _Fresh(_widths(draw), draw.integer(2, 5))
+        build = {"network": _network(draw, draw.integer(2, 5))}
         return Call((draw.normal(batch, 3, 32, 48),), build)
 
     return Case(text, make, **options)
@@ -864,7 +852,10 @@ class _ReusedHead(nn.Module):
 
 def _classifier_case(text: Text, batch: int, **options: object) -> Case:
     def make(draw: Draw) -> Call:
-        build = _Fresh(_widths(draw), draw.integer(6, 8), classes=draw.integer(2, 4))
+        build = {
+            "network": _network(draw, draw.integer(6, 8)),
+            "classes": draw.integer(2, 4),
+        }
         return Call((draw.normal(batch, 3, 32, 48),), build)
 
     return Case(text, make, **options)
@@ -1185,38 +1176,10 @@ def intermediate_maps(network: nn.Module, x: Tensor, names: Collection[str]) -> 
     return maps
 
 
-class _FreshInputs(tuple):
-    """Arguments whose first is a new network at every use, always with the same parameters."""
-
-    def __iter__(self) -> Iterator[Any]:
-        widths, classes, seed, *others = super().__iter__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            network = SmallResNet(widths, classes)
-            with torch.no_grad():
-                for module in network.modules():
-                    if isinstance(module, nn.BatchNorm2d):
-                        module.weight.uniform_(0.5, 1.5)
-                        module.bias.normal_()
-        return iter([network.eval().to(others[0].dtype), *others])
-
-    def __len__(self) -> int:
-        return super().__len__() - 2
-
-
 def _hook_case(text: Text, names: tuple[str, ...], **options: object) -> Case:
     def make(draw: Draw) -> Call:
-        return Call(
-            _FreshInputs(
-                (
-                    _widths(draw),
-                    draw.integer(2, 4),
-                    draw.integer(0, 9999),
-                    draw.normal(2, 3, 32, 48),
-                    list(names),
-                )
-            )
-        )
+        network = _network(draw, draw.integer(2, 4))
+        return Call((network, draw.normal(2, 3, 32, 48), list(names)))
 
     return Case(text, make, **options)
 

@@ -26,7 +26,6 @@ class SmallResNet(nn.Module):
         if len(widths) != 4:
             raise ValueError(f"widths={tuple(widths)} must be four numbers, one for each stage")
         require_classes(classes)
-        self.widths, self.classes = tuple(widths), classes
         self.conv1 = nn.Conv2d(channels_in, widths[0], 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(widths[0])
         self.relu = nn.ReLU(inplace=True)
@@ -44,7 +43,3 @@ class SmallResNet(nn.Module):
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(torch.flatten(self.avgpool(x), 1))
-
-    def __repr__(self) -> str:
-        """One line, as it stands in the report of a check."""
-        return f"SmallResNet({self.widths}, classes={self.classes})"
