@@ -367,14 +367,14 @@ def pooled_maps(image: Tensor, maps: Tensor, channels: Sequence[int], place: Ten
         channels: which channels to draw.
         place: (2,), row and column in the picture, in pixels, that a circle marks everywhere.
     """
-    figure, axes = _figure(2.3 * (len(channels) + 1), 2.55, 1, len(channels) + 1)
+    figure, axes = _figure(2.3 * (len(channels) + 1), 2.7, 1, len(channels) + 1)
     limit = image.abs().max().item()
     axes[0, 0].imshow(image[0].numpy(), cmap="gray", vmin=-limit / 2, vmax=limit)
     axes[0, 0].set_title("swatch")
     for axis, channel in zip(axes[0, 1:], channels, strict=True):
         values = maps[channel]
         axis.imshow(values.numpy(), cmap="viridis", vmin=0)
-        axis.set_title(f"channel {channel}: mean {values.mean():.2f}, max {values.max():.2f}")
+        axis.set_title(f"channel {channel}\nmean {values.mean():.2f}, max {values.max():.2f}")
     row, column = place.tolist()
     scale = image.shape[-1] / maps.shape[-1]
     for axis, divisor in zip(axes[0], [1.0, *[scale] * len(channels)], strict=True):
@@ -389,4 +389,25 @@ def pooled_maps(image: Tensor, maps: Tensor, channels: Sequence[int], place: Ten
         )
         axis.set_xticks([])
         axis.set_yticks([])
+    return figure
+
+
+@_styled
+def differences(values: Mapping[str, Sequence[float]], title: str) -> Figure:
+    """Differences of two networks with the same seed: one dot a seed and a bar at the mean.
+
+    Args:
+        values: percentage points, by name of the row.
+        title: title of the figure.
+    """
+    figure, axes = _figure(6.6, 0.5 + 0.42 * len(values))
+    axis = axes[0, 0]
+    for row, numbers in enumerate(values.values()):
+        axis.plot(numbers, [row] * len(numbers), "o", color=BLUE, markersize=5, alpha=0.8)
+        axis.plot([np.mean(numbers)] * 2, [row - 0.28, row + 0.28], color=ORANGE, linewidth=2)
+    axis.axvline(0, color=GREY, linestyle=":", linewidth=1)
+    axis.set_yticks(range(len(values)), list(values))
+    axis.set_ylim(len(values) - 0.5, -0.5)
+    axis.set_xlabel("percentage points (dots: seeds; bar: mean; dotted: no difference)")
+    axis.set_title(title)
     return figure

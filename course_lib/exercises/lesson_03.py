@@ -1446,9 +1446,9 @@ QUIZ_CANNOT = choice(
             "Both halves together see it: one says whether, the other how much.",
         ),
         "d": Text(
-            "对：两种池化都忘掉位置。除非前面的卷积已把左右写进了通道，否则分不出。",
-            "Yes: both forget positions. Unless the convolutions have already written left and "
-            "right into channels, they cannot tell.",
+            "对：两种池化都忘掉位置，而看得到两针的卷积自己也说不出左右。",
+            "Yes: both poolings forget positions, and a convolution that sees two stitches cannot "
+            "tell left from right either.",
         ),
     },
 )
