@@ -267,7 +267,8 @@ class _HeadSequential(nn.Module):
 
 def _head_case(text: Text, dropout: float | None, batch: int = 0, **options: object) -> Case:
     def make(draw: Draw) -> Call:
-        channels = draw.integer(5, 8)
+        # Many channels: with few, all biases may be negative, and dropping early goes unseen.
+        channels = draw.integer(16, 20)
         x = draw.normal(batch or draw.integer(2, 4), channels, draw.integer(3, 5), 7)
         x = x + 2 * draw.normal(1, channels, 1, 1)
         build = {"channels": channels, "classes": draw.integer(2, 4)}
@@ -653,7 +654,7 @@ DUAL_BUG_FEATURES = Exercise(
             "unchanged",
             _cut(-3),
             Text(
-                "仍和上面一样。把去掉的三个孩子的名字打印出来：其中一个不是分类头的。",
+                "仍和上面一样。把去掉的三个子模块的名字打印出来：其中一个不是分类头的。",
                 "It is still as above. Print the names of the three children that go: one of them "
                 "does not belong to the head.",
             ),
