@@ -10,11 +10,12 @@ from typing import ParamSpec
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from torch import Tensor
 
-from course_lib.bilingual import Text
+from course_lib.bilingual import LiveOutput, Text
 from course_lib.bilingual import show as show_below
 from course_lib.data import scenes
 
@@ -31,6 +32,7 @@ _STYLE: Mapping[str, object] = {
 # Told apart by lightness too (Okabe and Ito's palette for colour-blind readers).
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#8a8a8a"
 RED = "#b2182b"
+_OF_A_RUN = Text("每轮训练之后的损失和指标。", "Loss and metrics after every epoch.")
 
 
 class _Picture:
@@ -67,10 +69,14 @@ def show(figure: Figure, alt: Text, caption: Text) -> None:
     Raises:
         ValueError: if either text is empty in a language.
     """
+    show_below(_picture(figure, alt, caption))
+
+
+def _picture(figure: Figure, alt: Text, caption: Text) -> _Picture:
     for text in (alt, caption):
         if not (text.zh.strip() and text.en.strip()):
             raise ValueError("a picture needs alternative text and a caption in both languages")
-    show_below(_Picture(figure, alt, caption))
+    return _Picture(figure, alt, caption)
 
 
 def _styled(draw: Callable[_P, Figure]) -> Callable[_P, Figure]:
@@ -411,3 +417,59 @@ def differences(values: Mapping[str, Sequence[float]], title: str) -> Figure:
     axis.set_xlabel("percentage points (dots: seeds; bar: mean; dotted: no difference)")
     axis.set_title(title)
     return figure
+
+
+def history(rows: pd.DataFrame, metrics: Sequence[str] = ()) -> Figure:
+    """The loss over the epochs of a run, and what was measured beside it.
+
+    Args:
+        rows: history of ``training.fit``: one row an epoch, with a column ``loss``.
+        metrics: columns for the second axes; none leaves them out.
+
+    Raises:
+        ValueError: if the history has no such column.
+    """
+    for name in metrics:
+        if name not in rows:
+            raise ValueError(f"the history has no {name!r}; it has: {', '.join(rows)}")
+    figure, axes = _figure(8.2 if metrics else 4.2, 2.6, columns=2 if metrics else 1)
+    for axis, names in zip(axes.flat, [["loss"], metrics], strict=False):
+        for place, name in enumerate(names):
+            colour, marker = (BLUE, ORANGE, GREEN, GREY)[place % 4], "osD^"[place % 4]
+            axis.plot(rows.index, rows[name], marker=marker, markersize=4, color=colour, label=name)
+        axis.set_xlabel("epoch")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.set_title(", ".join(names))
+        if len(names) > 1:
+            axis.legend(frameon=False)
+    return figure
+
+
+def live_history(
+    metrics: Sequence[str] = (),
+    caption: Text = _OF_A_RUN,
+) -> Callable[[pd.DataFrame], None]:
+    """What draws `history` anew after every epoch, in one output: for ``fit(report=…)``.
+
+    Make one for each run. Outside of a notebook it does nothing.
+
+    Args:
+        metrics: columns of the history that are drawn beside the loss.
+        caption: what the picture shows.
+    """
+    output = LiveOutput()
+
+    def report(rows: pd.DataFrame) -> None:
+        if not output.possible():
+            return
+        last = "，".join(f"{name} {rows[name].iloc[-1]:.3g}" for name in metrics)
+        first_loss, last_loss = rows["loss"].iloc[0], rows["loss"].iloc[-1]
+        alt = Text(
+            f"训练曲线，{len(rows)} 轮：损失从 {first_loss:.3g} 到 {last_loss:.3g}"
+            + (f"；最后 {last}。" if last else "。"),
+            f"Curves of {len(rows)} epochs: loss from {first_loss:.3g} to {last_loss:.3g}"
+            + (f"; at the end {last.replace('，', ', ')}." if last else "."),
+        )
+        output.show(_picture(history(rows, metrics), alt, caption))
+
+    return report

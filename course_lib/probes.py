@@ -17,7 +17,8 @@ from torch.nn import functional as F
 
 from course_lib.bilingual import Text, show
 from course_lib.data import scenes
-from course_lib.networks.small import Mechanism, SmallNetwork
+from course_lib.networks.slot import Slot
+from course_lib.networks.small import SmallNetwork
 
 _BATCH = 16
 _CHUNK = 25  # steps for which scenes are drawn at once
@@ -39,7 +40,7 @@ class Contestant:
         blocks: number of residual blocks.
     """
 
-    mechanism: Mechanism | None = None
+    mechanism: Slot | None = None
     channels: int = 16
     blocks: int = 2
 

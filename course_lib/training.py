@@ -6,11 +6,8 @@ run that was killed ends, bit for bit, as one that was not. On a GPU this holds 
 kernels are deterministic; see ``torch.use_deterministic_algorithms``.
 """
 
-import io
 import math
-import os
 import time
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,11 +19,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from course_lib.checkpoint import Checkpoint, table
 from course_lib.metrics import IGNORE, ConfusionMatrix
-
-CHECKPOINT = "checkpoint.pt"
-HISTORY = "history.csv"
-_FORMAT = "attention-course training, 1"
+from course_lib.progress import Bar
 
 # From the epoch, counted from 0, to its batches of inputs and targets.
 Batches = Callable[[int], Iterable[tuple[Tensor, Tensor]]]
@@ -47,6 +42,8 @@ def fit(
     device: torch.device | str = "cpu",
     amp: bool = False,
     folder: str | Path | None = None,
+    excel: bool = False,
+    progress: bool = False,
     report: Callable[[pd.DataFrame], object] | None = None,
 ) -> pd.DataFrame:
     """Train a model.
@@ -66,7 +63,9 @@ def fit(
         folder: where checkpoint.pt and history.csv are written after every epoch; a checkpoint
             that lies there is taken up, with the learning rate and all else of the optimiser and
             the schedule that it was written with. None writes nothing.
-        report: is given the history after every epoch, for a curve or a line.
+        excel: write history.xlsx into the folder, too.
+        progress: show a bar with the loss and the time left.
+        report: is given the history after every epoch, as ``plots.live_history()`` wants it.
 
     Returns:
         One row an epoch, from 1: loss (mean over the epoch's pictures), learning rate (at the end
@@ -75,6 +74,7 @@ def fit(
     Raises:
         ValueError: if an argument is wrong, an epoch has no batch, or the checkpoint is broken or
             from another run.
+        ImportError: if an Excel workbook is asked for and openpyxl is missing.
         FloatingPointError: if the loss of an epoch is not finite; the checkpoint is the one before.
     """
     if epochs < 1:
@@ -82,16 +82,16 @@ def fit(
     if isinstance(schedule, ReduceLROnPlateau):
         raise ValueError("ReduceLROnPlateau wants a metric at each step; use another schedule")
     device = torch.device(device)
+    checkpoint = Checkpoint(folder, model, optimiser, schedule, seed, excel)
     model.to(device)
-    run = _Run(model, optimiser, schedule, seed)
-    path = None if folder is None else Path(folder) / CHECKPOINT
-    rows = run.resume(path, epochs) if path is not None and path.exists() else []
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+    rows = checkpoint.resume(epochs)
+    random = torch.random.fork_rng([device] if device.type == "cuda" else [])
+    with random, Bar(epochs, progress) as bar:
         for epoch in range(len(rows), epochs):
             torch.manual_seed(int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0]))
             start, total, count = time.perf_counter(), torch.zeros((), device=device), 0
             model.train()
-            for inputs, targets in batches(epoch):
+            for inputs, targets in bar.over(epoch, batches(epoch)):
                 inputs, targets = inputs.to(device), targets.to(device)
                 with torch.autocast(device.type, torch.bfloat16, enabled=amp):
                     value = loss(model(inputs), targets)
@@ -102,6 +102,7 @@ def fit(
                     schedule.step()
                 total += value.detach() * len(inputs)
                 count += len(inputs)
+                bar.step(value)
             if not count:
                 raise ValueError(f"epoch {epoch + 1} has no batch; look at the data")
             row = {"loss": float(total) / count, "learning rate": optimiser.param_groups[0]["lr"]}
@@ -112,12 +113,11 @@ def fit(
             with torch.no_grad():
                 row |= evaluate(model) if evaluate is not None else {}
             rows.append({name: float(number) for name, number in row.items()})
-            if path is not None:
-                run.save(path, rows)
+            checkpoint.save(rows)
             if report is not None:
-                report(_frame(rows))
+                report(table(rows))
     model.eval()
-    return _frame(rows)
+    return table(rows)
 
 
 def segmentation(
@@ -143,67 +143,3 @@ def segmentation(
         return {"mIoU": matrix.mean_iou(), "pixel accuracy": matrix.pixel_accuracy()}
 
     return evaluate
-
-
-class _Run:
-    """What a checkpoint is made of."""
-
-    def __init__(
-        self, model: nn.Module, optimiser: Optimizer, schedule: LRScheduler | None, seed: int
-    ) -> None:
-        self._parts = {"model": model, "optimiser": optimiser}
-        if schedule is not None:
-            self._parts["schedule"] = schedule
-        self._seed = seed
-
-    def _identity(self) -> dict[str, Any]:
-        """What must agree between a checkpoint and the run that takes it up."""
-        model, optimiser = self._parts["model"], self._parts["optimiser"]
-        schedule = self._parts.get("schedule")
-        return {
-            "model": {name: list(value.shape) for name, value in model.state_dict().items()},
-            "optimiser": [type(optimiser).__name__]
-            + [len(group["params"]) for group in optimiser.param_groups],
-            "schedule": None if schedule is None else type(schedule).__name__,
-            "seed": self._seed,
-        }
-
-    def save(self, path: Path, rows: list[dict[str, float]]) -> None:
-        """Write checkpoint and history; whoever kills the run finds the old ones or the new."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        states = {name: part.state_dict() for name, part in self._parts.items()}
-        content = {"format": _FORMAT, "identity": self._identity(), "states": states, "rows": rows}
-        new = path.with_name(path.name + ".new")
-        torch.save(content, new)
-        os.replace(new, path)
-        new = path.with_name(HISTORY + ".new")
-        _frame(rows).to_csv(new)
-        os.replace(new, path.with_name(HISTORY))
-
-    def resume(self, path: Path, epochs: int) -> list[dict[str, float]]:
-        """Take up a checkpoint; nothing is changed if it is refused."""
-        data = path.read_bytes()
-        try:
-            # PyTorch does not compare checksums, so that a changed weight would go unnoticed.
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                whole = archive.testzip() is None
-            content = torch.load(io.BytesIO(data), "cpu", weights_only=True) if whole else None
-        except Exception:  # of a dozen kinds, depending on where the file is damaged
-            content = None
-        if content is None:
-            raise ValueError(f"{path}: this is no checkpoint, or a broken one; delete it")
-        if not isinstance(content, dict) or content.get("format") != _FORMAT:
-            raise ValueError(f"{path}: this is no checkpoint of this loop; use another folder")
-        for name, mine in self._identity().items():
-            if content["identity"][name] != mine:
-                raise ValueError(f"{path}: it has another {name}; use another folder or delete it")
-        if len(content["rows"]) > epochs:
-            done = len(content["rows"])
-            raise ValueError(f"{path}: it has {done} epochs done, more than {epochs}; ask for more")
-        for name, part in self._parts.items():
-            part.load_state_dict(content["states"][name])
-        return content["rows"]
-
-
-def _frame(rows: list[dict[str, float]]) -> pd.DataFrame:
-    return pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="epoch"))

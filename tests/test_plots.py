@@ -1,5 +1,6 @@
 """Pictures: alternative text and a caption always, byte-stable, and the numbers that they draw."""
 
+import pandas as pd
 import pytest
 import torch
 
@@ -91,6 +92,18 @@ def test_a_flow_needs_the_boxes_of_its_arrows():
 def test_curves_keep_their_points():
     axis = plots.curves({"a": ([1, 10], [2, 3])}, ("x", "y"), "t").axes[0]
     assert [list(line.get_ydata()) for line in axis.lines] == [[2, 3]]
+
+
+def test_a_history_draws_loss_and_metrics_over_the_epochs():
+    rows = pd.DataFrame({"loss": [3.0, 2.0], "a": [0.1, 0.2], "b": [0.3, 0.4]}, index=[1, 2])
+    left, right = plots.history(rows, ["b", "a"]).axes
+    assert [list(line.get_ydata()) for line in left.lines] == [[3.0, 2.0]]
+    assert [list(line.get_ydata()) for line in right.lines] == [[0.3, 0.4], [0.1, 0.2]]
+    assert [list(line.get_xdata()) for line in (*left.lines, *right.lines)] == [[1, 2]] * 3
+    assert [text.get_text() for text in right.get_legend().get_texts()] == ["b", "a"]
+    assert len(plots.history(rows).axes) == 1
+    with pytest.raises(ValueError, match="the history has no 'c'; it has: loss, a, b"):
+        plots.history(rows, ["c"])
 
 
 def test_the_style_of_others_is_left_alone():

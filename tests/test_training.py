@@ -1,6 +1,8 @@
 """The training loop: against a loop written out here, and killed, broken and foreign runs."""
 
+import inspect
 import math
+import sys
 
 import pandas as pd
 import pytest
@@ -193,6 +195,66 @@ def test_a_killed_run_continues_bit_for_bit(tmp_path, optimiser, schedule):
         "checkpoint.pt",
         "history.csv",
     ]
+
+
+def test_the_history_as_an_excel_workbook(tmp_path):
+    def evaluate(model):
+        return {"mIoU": 1 / 3, "nothing counted": math.nan}
+
+    model = _model()
+    optimiser = torch.optim.SGD(model.parameters(), 0.1)
+    history = training.fit(
+        model, _batches, _loss, optimiser, epochs=2, evaluate=evaluate, folder=tmp_path, excel=True
+    )
+    read = pd.read_excel(tmp_path / "history.xlsx", sheet_name="history", index_col="epoch")
+    # A workbook's numbers have 16 digits, so that the last bit of a float may be lost.
+    pd.testing.assert_frame_equal(read, history, rtol=1e-15, atol=0)
+    names = ["checkpoint.pt", "history.csv", "history.xlsx"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == names
+
+
+def test_a_workbook_needs_a_folder_and_openpyxl_before_any_work(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match=r"excel=True writes history\.xlsx, but into which folder"):
+        _run(excel=True)
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(ImportError, match="excel=True needs openpyxl; pip install") as caught:
+        _run(folder=tmp_path, excel=True, batches=None)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+    _run(epochs=1, folder=tmp_path)  # nobody else needs it
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "file"),
+    [
+        (torch, "save", "checkpoint.pt"),
+        (pd.DataFrame, "to_csv", "history.csv"),
+        (pd.DataFrame, "to_excel", "history.xlsx"),
+    ],
+)
+def test_a_run_that_is_killed_while_it_writes_leaves_the_old_file(
+    tmp_path, monkeypatch, place, name, file
+):
+    _run(epochs=1, folder=tmp_path, excel=True)
+    before = (tmp_path / file).read_bytes()
+
+    def half(_, file, **options):
+        file.write(before[: len(before) // 2])
+        raise _KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, name, half)
+        with pytest.raises(_KilledError):
+            _run(folder=tmp_path, excel=True)
+    assert (tmp_path / file).read_bytes() == before
+    assert _same(_run(), _run(folder=tmp_path, excel=True))
+    assert not list(tmp_path.glob("*.new"))
+
+
+def test_the_loop_can_be_read_on_one_screen():
+    lines = inspect.getsource(training.fit).splitlines()
+    assert len(lines) - len(training.fit.__doc__.splitlines()) <= 60
+    assert max(map(len, lines)) <= 100
 
 
 def test_history_is_reported_after_every_epoch():

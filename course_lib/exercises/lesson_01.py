@@ -380,7 +380,7 @@ def _module_mutants(convolution: bool) -> tuple[Mutant, ...]:
             "hard-coded-reduction",
             mutant(hidden=lambda self, channels, reduction: max(1, channels // 16)),
             Text(
-                "隐藏单元数里写死了 16，参数 reduction 没有作用。",
+                "隐藏单元数里写死了 16，参数 `reduction` 没有作用。",
                 "The number of hidden units has 16 written into it, so `reduction` has no effect.",
             ),
         ),
@@ -706,8 +706,8 @@ SE_BUG_BOTTLENECK_SYMPTOM = choice(
     "c",
     {
         "a": Text(
-            "不会：形状为 (8, 0) 与 (0, 8) 的全连接层是合法的，前向照样运行。",
-            "No: fully connected layers of shape (8, 0) and (0, 8) are legal, and the forward "
+            "不会：形状为 `(8, 0)` 与 `(0, 8)` 的全连接层是合法的，前向照样运行。",
+            "No: fully connected layers of shape `(8, 0)` and `(0, 8)` are legal, and the forward "
             "runs.",
         ),
         "b": Text(
@@ -720,7 +720,7 @@ SE_BUG_BOTTLENECK_SYMPTOM = choice(
             "sigmoid(0), one half; with no parameters there is nothing to learn.",
         ),
         "d": Text(
-            "不对：第二层没有偏置，输出全是零，每个通道的门都是一半。若有偏置，这一条才对。",
+            "不对：第二层没有偏置，输出全是零，所有的门都是一半。若有偏置，这一条才对。",
             "No: the second layer has no bias, its output is all zeros, and every gate is one "
             "half. With a bias this would be right.",
         ),
@@ -781,7 +781,7 @@ class _FlattenSqueeze(nn.Module):
 SE_BUG_BATCH = Exercise(
     id="se-bug-batch",
     kind="find the bug",
-    title=Text("squeeze()", "squeeze()"),
+    title=Text("`squeeze()`", "`squeeze()`"),
     difficulty=3,
     minutes=5,
     points=2,
@@ -800,8 +800,8 @@ SE_BUG_BATCH = Exercise(
             "unchanged",
             _squeeze_mutant(torch.squeeze),
             Text(
-                "一张图时仍会出错：不带参数的 squeeze() 去掉所有长度为一的轴，批也在其中。",
-                "One picture still fails: squeeze() without arguments drops every axis of length "
+                "一张图时仍会出错：不带参数的 `squeeze()` 去掉所有长度为一的轴，批也在其中。",
+                "One picture still fails: `squeeze()` without arguments drops every axis of length "
                 "one, the batch among them.",
             ),
         ),
@@ -859,8 +859,8 @@ SE_BUG_BATCH_SYMPTOM = choice(
             "training looks fine.",
         ),
         "b": Text(
-            "不对：批中有两张以上的图时，squeeze() 去掉的正好是该去掉的两个轴，结果完全正确。",
-            "No: with two or more pictures squeeze() drops just the two axes that it should, and "
+            "不对：批中有两张以上的图时，`squeeze()` 去掉的正好是该去掉的两个轴，结果完全正确。",
+            "No: with two or more pictures `squeeze()` drops just the two axes that it should, and "
             "the result is exactly right.",
         ),
         "c": Text(
@@ -1057,12 +1057,12 @@ QUIZ_SAME = choice(
             "matrix, once.",
         ),
         "b": Text(
-            "两者都可以有或没有偏置，由 bias 参数决定。",
+            "两者都可以有或没有偏置，由参数 `bias` 决定。",
             "Both may have a bias or not; the argument `bias` decides.",
         ),
         "c": Text(
-            "一个数也不少：形状 (p, C, 1, 1) 与 (p, C) 含同样多的数。",
-            "Not one number fewer: shapes (p, C, 1, 1) and (p, C) hold equally many.",
+            "一个数也不少：形状 `(p, C, 1, 1)` 与 `(p, C)` 含同样多的数。",
+            "Not one number fewer: shapes `(p, C, 1, 1)` and `(p, C)` hold equally many.",
         ),
         "d": Text(
             "这不是近似。载入同样的权重，两者的差只有舍入误差。",

@@ -78,7 +78,7 @@ DUAL_POOL = Exercise(
     cases=(
         _pool_case(Text("几张图，高与宽不等", "several pictures, height and width differ")),
         _pool_case(Text("批里只有一张图", "a batch of one"), 1),
-        _pool_case(Text("特征图只有一行", "a single row of positions"), None, (1, 6)),
+        _pool_case(Text("特征图只有一行", "a feature map of a single row"), None, (1, 6)),
         _pool_case(Text("空批", "an empty batch"), 0),
         _pool_case(Text("双精度", "double precision"), dtype=torch.float64),
     ),
@@ -133,17 +133,18 @@ DUAL_POOL = Exercise(
             "joined-along-batch",
             lambda x: torch.cat([_mean(x), _maximum(x)], 0),
             Text(
-                "拼接用了批的轴，一张图成了两行。看 cat 的第二个参数。",
+                "拼接用了批的轴，一张图成了两行。看 `cat` 的第二个参数。",
                 "The halves are joined along the batch, so one picture became two rows. Look at "
-                "the second argument of cat.",
+                "the second argument of `cat`.",
             ),
         ),
         Mutant(
             "axes-of-one-kept",
             lambda x: _both(x)[:, :, None, None],
             Text(
-                "数值对，但末尾还有两个长度为一的轴；要的是 (B, 2C)。",
-                "The values are right, but two axes of length one are left at the end; (B, 2C) is "
+                "数值对，但末尾还有两个长度为一的轴；要的是 `(B, 2C)`。",
+                "The values are right, but two axes of length one are left at the end; "
+                "`(B, 2C)` is "
                 "asked for.",
             ),
         ),
@@ -168,9 +169,9 @@ DUAL_POOL = Exercise(
             "gradient-stopped",
             lambda x: _both(x.detach()),
             Text(
-                "数值对，但没有梯度。找 detach、no_grad、.data 或 .item()。",
-                "The values are right, but no gradient arrives. Look for detach, no_grad, .data "
-                "or .item().",
+                "数值对，但没有梯度。找 `detach`、`no_grad`、`.data` 或 `.item()`。",
+                "The values are right, but no gradient arrives. Look for `detach`, `no_grad`, "
+                "`.data` or `.item()`.",
             ),
         ),
     ),
@@ -309,9 +310,9 @@ DUAL_HEAD = Exercise(
             "maximum-first",
             _head(pool=staticmethod(_pooled(_maximum, _mean))),
             Text(
-                "送进第一层的两半次序反了。权重的前 C 列属于均值。",
-                "The halves reach the first layer in the other order. Its first C columns belong "
-                "to the means.",
+                "送进第一层的两半次序反了。权重的前 `C` 列属于均值。",
+                "The halves reach the first layer in the other order. The first `C` columns of its "
+                "weight belong to the means.",
             ),
         ),
         Mutant(
@@ -323,7 +324,7 @@ DUAL_HEAD = Exercise(
             "no-dropout",
             _head(scores=lambda self, v: self.second(self.first(v).relu())),
             Text(
-                "训练时什么也没有丢弃，参数 dropout 没有作用。",
+                "训练时什么也没有丢弃，参数 `dropout` 没有作用。",
                 "Nothing is dropped in training, so `dropout` has no effect.",
             ),
         ),
@@ -335,8 +336,9 @@ DUAL_HEAD = Exercise(
                 )
             ),
             Text(
-                "推理时也在丢弃。F.dropout 不知道模块处在什么模式，除非告诉它。",
-                "It drops in eval mode too. F.dropout does not know the mode of the module unless "
+                "推理时也在丢弃。`F.dropout` 不知道模块处在什么模式，除非告诉它。",
+                "It drops in eval mode too. `F.dropout` does not know the mode of the "
+                "module unless "
                 "it is told.",
             ),
         ),
@@ -367,8 +369,10 @@ DUAL_HEAD = Exercise(
             "not-reduced",
             _head(narrow=False),
             Text(
-                "第一层没有缩小：从 2C 到 2C。它应当从 2C 到 C。",
-                "The first layer does not reduce: it goes from 2C to 2C, and should go to C.",
+                "第一层没有缩小：从 `2C` 到 `2C`。它应当从 `2C` 到 `C`。",
+                "The first layer does not reduce: it goes from `2C` to `2C`. It should go "
+                "from `2C` "
+                "to `C`.",
             ),
         ),
         Mutant(
@@ -460,14 +464,14 @@ DUAL_FOLD = Exercise(
         Mutant(
             "second-bias-forgotten",
             lambda wr, br, wc, bc: (wc @ wr, wc @ br),
-            Text("偏置里少了 bc。", "The bias lacks bc."),
+            Text("偏置里少了 `bc`。", "The bias lacks `bc`."),
         ),
         Mutant(
             "transposed",
             lambda wr, br, wc, bc: ((wc @ wr).T, wc @ br + bc),
             Text(
-                "权重转置了。nn.Linear 的权重形状是（输出数，输入数）。",
-                "The weight is transposed. The weight of nn.Linear has the shape (outputs, "
+                "权重转置了。`nn.Linear` 的权重形状是（输出数，输入数）。",
+                "The weight is transposed. The weight of `nn.Linear` has the shape (outputs, "
                 "inputs).",
             ),
         ),
@@ -672,8 +676,8 @@ DUAL_BUG_FEATURES = Exercise(
             "head-kept-unused",
             _WholeKept,
             Text(
-                "输出对，但整个网络还存在里面：fc 的参数从不参与计算，却仍算作参数。",
-                "The output is right, but the whole network is stored: the parameters of fc take "
+                "输出对，但整个网络还存在里面：`fc` 的参数从不参与计算，却仍算作参数。",
+                "The output is right, but the whole network is stored: the parameters of `fc` take "
                 "part in nothing and still count.",
             ),
         ),
@@ -681,9 +685,10 @@ DUAL_BUG_FEATURES = Exercise(
             "plain-list",
             _PlainList,
             Text(
-                "层放在普通的列表里，没有登记：优化器看不到它们，train、eval 与 to 也到不了它们。",
+                "层放在普通的列表里，没有登记：优化器看不到它们，`train`、`eval` 与 `to` 也"
+                "到不了它们。",
                 "The layers are in a plain list and not registered: no optimiser sees them, and "
-                "train, eval and to do not reach them.",
+                "`train`, `eval` and `to` do not reach them.",
             ),
         ),
         Mutant(
@@ -727,18 +732,22 @@ DUAL_BUG_FEATURES_SYMPTOM = choice(
     "b",
     {
         "a": Text(
-            "构造时不会报错：Sequential 不知道各层的形状是否相配，前向时才知道。",
-            "Building is fine: a Sequential does not know whether its layers fit until a forward.",
+            "构造时不会报错：`Sequential` 不知道各层的形状是否相配，前向时才知道。",
+            "Building is fine: a `Sequential` does not know whether its layers fit until a "
+            "forward.",
         ),
         "b": Text(
-            "对：少了 layer4，图是 14×14、256 个通道，而缩减层等的是 1024 个数，第一次前向就报错。",
-            "Yes: without layer4 the map is 14×14 with 256 channels, the reduction waits for 1024 "
+            "对：少了 `layer4`，图是 14×14、256 个通道，而缩减层等的是 1024 个数，第一次前"
+            "向就报错。",
+            "Yes: without `layer4` the map is 14×14 with 256 channels, the reduction waits "
+            "for 1024 "
             "numbers, and the first forward fails.",
         ),
         "c": Text(
             "缩减层的输入写死为 1024，所以跑不起来。假如它按得到的通道数来造，就会这样悄悄地错。",
-            "The reduction has 1024 inputs written into it, so nothing runs. Had it been sized by "
-            "what arrives, this silent fault would be what you get.",
+            "The reduction has 1024 inputs written into it, so nothing runs. Had it been "
+            "made for the "
+            "channels that arrive, this silent fault would be what you get.",
         ),
         "d": Text(
             "参数与图的大小无关；前向在到达缩减层时就已经停住了。",
@@ -891,9 +900,9 @@ DUAL_BUG_TWICE = Exercise(
             "twice-without-the-old-head",
             _classifier(register=_register_both_without_head),
             Text(
-                "旧的分类层没有了，但同样的层仍登记在两个名字下：数一数 state_dict() 有几项。",
+                "旧的分类层没有了，但同样的层仍登记在两个名字下：数一数 `state_dict()` 有几项。",
                 "The old classifier is gone, but the same layers are still registered under two "
-                "names: count the entries of state_dict().",
+                "names: count the entries of `state_dict()`.",
             ),
         ),
         Mutant(
@@ -909,8 +918,8 @@ DUAL_BUG_TWICE = Exercise(
             "hidden-in-a-list",
             _classifier(register=_register_hidden, maps=_maps_of_hidden),
             Text(
-                "网络藏进了普通的列表：state_dict 里没有它，优化器也训练不到它。",
-                "The network is hidden in a plain list: it is missing from state_dict, and no "
+                "网络藏进了普通的列表：`state_dict` 里没有它，优化器也训练不到它。",
+                "The network is hidden in a plain list: it is missing from `state_dict`, and no "
                 "optimiser trains it.",
             ),
         ),
@@ -966,19 +975,21 @@ DUAL_BUG_TWICE_SYMPTOM = choice(
     "c",
     {
         "a": Text(
-            "前向只走一条路，梯度照样到达那些层；精度不受影响，所以它才难发现。",
+            "前向只走一条路，梯度照样到达那些层；准确率不受影响，所以它才难发现。",
             "The forward takes one way and gradients reach those layers as ever; the accuracy does "
             "not suffer, which is why nobody notices.",
         ),
         "b": Text(
-            "parameters() 会去重，同一个张量只更新一次。",
-            "parameters() leaves out repetitions, so each tensor is updated once.",
+            "`parameters()` 会去重，同一个张量只更新一次。",
+            "`parameters()` leaves out repetitions, so each tensor is updated once.",
         ),
         "c": Text(
-            "对：state_dict 不去重，同样的层有两套名字；旧的 fc 没有梯度，分布式训练会报有未用的"
+            "对：`state_dict` 不去重，同样的层有两套名字；旧的 `fc` 没有梯度，分布式训练会"
+            "报有未用的"
             "参数。",
-            "Yes: state_dict keeps repetitions, so the same layers have two sets of names; the old "
-            "fc gets no gradient, and distributed training complains of unused parameters.",
+            "Yes: `state_dict` keeps repetitions, so the same layers have two sets of "
+            "names; the old "
+            "`fc` gets no gradient, and distributed training complains of unused parameters.",
         ),
         "d": Text(
             "两个名字指着同一个张量，只占一份内存；存下来的文件里也只有一份数据，多的是名字。",
@@ -1105,8 +1116,8 @@ DUAL_COUNTS = Exercise(
             "entries-once",
             _counts_mutant(entries=lambda right, *sizes: right["live"] + right["dead"]),
             Text(
-                "entries 里骨干只数了一次。state_dict 里它有两套名字，每套都列出全部的数。",
-                "The backbone counts once in `entries`. In state_dict it has two sets of names, "
+                "`entries` 里骨干只数了一次。`state_dict` 里它有两套名字，每套都列出全部的数。",
+                "The backbone counts once in `entries`. In `state_dict` it has two sets of names, "
                 "and each lists all its numbers.",
             ),
         ),
@@ -1114,7 +1125,7 @@ DUAL_COUNTS = Exercise(
             "entries-all-twice",
             _counts_mutant(entries=lambda right, *sizes: 2 * (right["live"] + right["dead"])),
             Text(
-                "entries 把所有东西都数了两次。登记了两次的只有骨干。",
+                "`entries` 把所有东西都数了两次。登记了两次的只有骨干。",
                 "`entries` counts everything twice. Only the backbone is registered twice.",
             ),
         ),
@@ -1122,8 +1133,9 @@ DUAL_COUNTS = Exercise(
             "dead-twice",
             _counts_mutant(entries=lambda right, *sizes: right["entries"] + right["dead"]),
             Text(
-                "entries 里旧的分类层数了两次。它只在 base 里，不在 features 里。",
-                "`entries` counts the old classifier twice. It is in base only, not in features.",
+                "`entries` 里旧的分类层数了两次。它只在 `base` 里，不在 `features` 里。",
+                "`entries` counts the old classifier twice. It is in `base` only, not in "
+                "`features`.",
             ),
         ),
         Mutant(
@@ -1305,9 +1317,9 @@ DUAL_HOOKS = Exercise(
                 lambda maps, name, inputs, output: maps.update({name: output.detach().clone()})
             ),
             Text(
-                "数值对，但没有梯度。若要由中间的图求梯度，就不能 detach。",
+                "数值对，但没有梯度。若要由中间的图求梯度，就不能 `detach`。",
                 "The values are right, but there is no gradient. Whoever wants gradients of a map "
-                "in between must not detach it.",
+                "in between must not `detach` it.",
             ),
         ),
         Mutant(
@@ -1316,8 +1328,8 @@ DUAL_HOOKS = Exercise(
                 lambda maps, name, inputs, output: maps.update({name: output.clone()}), getattr
             ),
             Text(
-                "嵌套的名字找不到：getattr 不认名字里的点。",
-                "Nested names are not found: getattr does not understand the dots in a name.",
+                "嵌套的名字找不到：`getattr` 不认名字里的点。",
+                "Nested names are not found: `getattr` does not understand the dots in a name.",
             ),
         ),
         Mutant(
@@ -1341,8 +1353,8 @@ DUAL_HOOKS = Exercise(
             "without-names",
             _in_a_list,
             Text(
-                "返回的是列表；要的是按名字的 dict。",
-                "This returns a list; a dict by name is asked for.",
+                "返回的是列表；要的是按名字的 `dict`。",
+                "This returns a list; a `dict` by name is asked for.",
             ),
         ),
     ),
@@ -1414,8 +1426,8 @@ QUIZ_GRADIENT = choice(
         ),
         "b": Text(
             "取得最大值的位置还从最大值的那一半收到梯度，所以它与别处不同。",
-            "The position of the maximum also receives from the other half, so it differs from the "
-            "rest.",
+            "The position of the maximum also receives the gradient of the other half, so it "
+            "differs from the rest.",
         ),
         "c": Text(
             "对：均值给每个位置同样的一份，最大值的那一份全部给取得最大值的位置。",

@@ -10,6 +10,7 @@ from functools import partial
 
 from torch import nn
 
+from course_lib.networks.authors import from_authors
 from course_lib.networks.danet import DANet
 from course_lib.networks.dual_pooling import DualPoolingResNet
 from course_lib.networks.mobilenet import mobilenet
@@ -40,7 +41,7 @@ _NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "van_b3": partial(VAN, "b3"),
 }
 
-__all__ = ["build", "names"]
+__all__ = ["build", "from_authors", "names"]
 
 
 def names() -> list[str]:

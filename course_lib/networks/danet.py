@@ -21,6 +21,10 @@ Source: J. Fu, J. Liu, H. Tian, Y. Li, Y. Bao, Z. Fang, H. Lu, *Dual Attention N
 Segmentation*, CVPR 2019, https://arxiv.org/abs/1809.02983; authors' code:
 https://github.com/junfu1115/DANet (``encoding/models/sseg/danet.py``).
 
+The authors' names of the head's parameters differ; see `from_authors`. Their backbone begins with
+three 3×3 convolutions of 64, 64 and 128 channels where this one has one 7×7 of 64; so their
+weights of it do not fit.
+
 ``head="single"`` is the head of a widely read blog, repaired: the branches are added before one
 common convolution, and two 3×3 convolutions classify. There queries and keys keep all channels and
 have no biases, and CAM is the paper's softmax(G). As printed it computes queries, keys and values

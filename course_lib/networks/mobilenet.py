@@ -11,7 +11,7 @@ D. Zhou, J. Feng, *Coordinate Attention for Efficient Mobile Network Design*, CV
 https://github.com/houqb/CoordAttention (``mbv2_ca.py``).
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -19,8 +19,7 @@ from torch import Tensor, nn
 from course_lib.networks._arguments import require_classes
 from course_lib.networks._features import walk
 from course_lib.networks.placement import slot as named_slot
-
-Slot = Callable[[int], nn.Module]
+from course_lib.networks.slot import Slot
 
 #: Expansion, output channels, number of blocks and stride of the first, for every stage.
 _STAGES = (

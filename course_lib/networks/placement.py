@@ -23,7 +23,8 @@ from torch import nn
 from course_lib.attention import SpatialGate, create
 from course_lib.attention import names as mechanisms
 from course_lib.networks._arguments import require_one_of
-from course_lib.networks.resnet import ResNet, Slot
+from course_lib.networks.resnet import ResNet
+from course_lib.networks.slot import Slot
 
 
 @dataclass(frozen=True)

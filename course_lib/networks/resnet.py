@@ -10,7 +10,7 @@ https://arxiv.org/abs/1512.03385. Dilation in place of stride: F. Yu, V. Koltun,
 *Dilated Residual Networks*, CVPR 2017, https://arxiv.org/abs/1705.09914.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,8 +19,7 @@ from torch import Tensor, nn
 
 from course_lib.networks._arguments import require_classes, require_one_of
 from course_lib.networks._features import walk
-
-Slot = Callable[[int], nn.Module]
+from course_lib.networks.slot import Slot
 
 #: Where a slot can stand: on the input of the branch's last convolution, between the second
 #: convolution and its BatchNorm, behind the last BatchNorm, behind each of the first three stages.

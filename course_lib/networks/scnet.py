@@ -8,7 +8,8 @@ Source: J.-J. Liu, Q. Hou, M.-M. Cheng, C. Wang, J. Feng, *Improving Convolution
 Self-Calibrated Convolutions*, CVPR 2020; authors' code: https://github.com/MCG-NKU/SCNet
 (``scnet.py``). The variant v1d takes ResNet-D from T. He et al., *Bag of Tricks for Image
 Classification with Convolutional Neural Networks*, CVPR 2019, https://arxiv.org/abs/1812.01187,
-with a mean pool behind the 3×3 convolutions in the place of their stride.
+with a mean pool behind the 3×3 convolutions in the place of their stride. The authors' names of the
+parameters differ; see `from_authors`.
 """
 
 from collections.abc import Collection, Mapping

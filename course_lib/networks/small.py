@@ -1,11 +1,9 @@
 """The small network of the probes: 64×64 pixels in, one decision per cell of 4×4 pixels out."""
 
-from collections.abc import Callable
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-Mechanism = Callable[[int], nn.Module]
+from course_lib.networks.slot import Slot
 
 
 class SmallBlock(nn.Module):
@@ -16,7 +14,7 @@ class SmallBlock(nn.Module):
         mechanism: makes the module of the slot from the number of channels.
     """
 
-    def __init__(self, channels: int, mechanism: Mechanism) -> None:
+    def __init__(self, channels: int, mechanism: Slot) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
@@ -48,7 +46,7 @@ class SmallNetwork(nn.Module):
     """
 
     def __init__(
-        self, mechanism: Mechanism, channels: int = 16, blocks: int = 2, classes: int = 2
+        self, mechanism: Slot, channels: int = 16, blocks: int = 2, classes: int = 2
     ) -> None:
         super().__init__()
         self.stem = nn.Sequential(

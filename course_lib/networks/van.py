@@ -9,7 +9,7 @@ https://arxiv.org/abs/2202.09741; authors' code:
 https://github.com/Visual-Attention-Network/VAN-Classification (``models/van.py``).
 
 Every convolution has a bias, also where a BatchNorm follows and takes it out again (the released
-weights have them).
+weights have them). The authors' names of the parameters differ; see `from_authors`.
 """
 
 import math
@@ -87,16 +87,16 @@ class VANBlock(nn.Module):
         super().__init__()
         self.norm1 = nn.BatchNorm2d(channels)
         self.attention = VisualAttention(channels)
-        self.scale1 = nn.Parameter(torch.full((channels, 1, 1), 0.01))
+        self.scale1 = nn.Parameter(torch.full((channels,), 0.01))
         self.norm2 = nn.BatchNorm2d(channels)
         self.mlp = _ConvolutionalMLP(channels, channels * expansion)
-        self.scale2 = nn.Parameter(torch.full((channels, 1, 1), 0.01))
+        self.scale2 = nn.Parameter(torch.full((channels,), 0.01))
         self.drop_path = StochasticDepth(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""
-        x = x + self.drop_path(self.scale1 * self.attention(self.norm1(x)))
-        return x + self.drop_path(self.scale2 * self.mlp(self.norm2(x)))
+        x = x + self.drop_path(self.scale1[:, None, None] * self.attention(self.norm1(x)))
+        return x + self.drop_path(self.scale2[:, None, None] * self.mlp(self.norm2(x)))
 
 
 class _Stage(nn.Module):

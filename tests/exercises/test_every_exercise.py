@@ -3,6 +3,7 @@
 import pytest
 
 from course_lib import exercises
+from course_lib.authoring.gates import wording
 from course_lib.checks import KINDS, Outcome, examine
 
 SEEDS = range(12)
@@ -45,3 +46,8 @@ def test_the_bank_is_as_large_as_the_rules_ask(exercise):
     else:
         assert len(exercise.mutants) >= 4
         assert 2 <= len(exercise.alternates) <= 4
+
+
+@pytest.mark.parametrize("exercise", EVERY, ids=_id)
+def test_the_texts_hold_to_the_rules_of_language(exercise):
+    assert wording.gate(exercise, exercise.id) == []

@@ -1,7 +1,11 @@
-"""Dual pooling: counts, order, linearity, and a ResNet that is whole and registered once."""
+"""Dual pooling: counts, order, linearity, and a ResNet that is whole and registered once.
+
+The faults of the copies on the web are made here on purpose, and what children() and hooks give.
+"""
 
 import pytest
 import torch
+from torch import nn
 
 from course_lib.costs import count_macs, count_parameters
 from course_lib.networks import build
@@ -60,6 +64,98 @@ def test_without_the_activation_both_layers_are_one():
     assert torch.allclose(head(a + b) + head(0 * a), head(a) + head(b))
     head = DualPoolingClassifier(6, 4).double().eval()
     assert not torch.allclose(head(a + b) + head(0 * a), head(a) + head(b))
+
+
+def _random(network):
+    """Every parameter and running statistic drawn, so that no layer is an identity by chance."""
+    generator = torch.Generator().manual_seed(4)
+    with torch.no_grad():
+        for name, value in network.state_dict().items():
+            if value.is_floating_point():
+                value.normal_(0, 0.05, generator=generator)
+                if value.dim() == 1:  # scales, shifts, means; variances are positive
+                    value.add_(1).abs_() if name.endswith("var") else value.add_(0.5)
+    return network.eval(), torch.randn(2, 3, 70, 96, generator=generator)
+
+
+def test_children_without_the_last_two_are_the_maps_and_without_three_a_stage_less():
+    network, x = _random(build("resnet18", classes=3))
+    children = list(network.children())
+    maps = network.features(x, ["layer3", "layer4"])
+    assert torch.equal(nn.Sequential(*children[:-2])(x), maps["layer4"])
+    lost = nn.Sequential(*children[:-3])(x)
+    assert torch.equal(lost, maps["layer3"])
+    assert lost.shape == (2, 256, 5, 6)
+    assert maps["layer4"].shape == (2, 512, 3, 3)
+    # children() gives the modules in the order of their registration, and nothing else: the
+    # flattening between the last two stands in forward, so that all in a row are no network.
+    assert [type(child) for child in children[-2:]] == [nn.AdaptiveAvgPool2d, nn.Linear]
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        nn.Sequential(*children)(x)
+
+
+def test_a_copy_beside_its_children_is_saved_twice_and_trained_in_part():
+    class Copy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.resnet = build("resnet18", classes=3)
+            self.shortened = nn.Sequential(*list(self.resnet.children())[:-3])
+            self.classifier = DualPoolingClassifier(256, 3)
+
+        def forward(self, x):
+            return self.classifier(self.shortened(x))
+
+    copy, x = _random(Copy())
+    resnet = copy.resnet.state_dict()
+    kept = [name for name in resnet if not name.startswith(("layer4.", "fc."))]
+    saved = [name for name in copy.state_dict() if not name.startswith("classifier.")]
+    assert len(saved) == len(resnet) + len(kept)
+    assert len({value.data_ptr() for value in copy.state_dict().values()}) == len(resnet) + 4
+    copy.train()(x).square().sum().backward()
+    dead = {name for name, p in copy.named_parameters() if p.grad is None}
+    assert dead == {
+        f"resnet.{name}"
+        for name, _ in copy.resnet.named_parameters()
+        if name.startswith(("layer4.", "fc."))
+    }
+
+
+NAMES = ["stem", "layer1", "layer2", "layer3", "layer4"]
+
+
+def test_a_forward_hook_sees_what_features_gives_by_name_while_it_is_registered():
+    network, x = _random(build("dual_pooling_resnet18", classes=3))
+    seen = {}
+    handles = [
+        getattr(network.backbone, "maxpool" if name == "stem" else name).register_forward_hook(
+            lambda module, inputs, output, name=name: seen.update({name: output})
+        )
+        for name in NAMES
+    ]
+    scores = network(x)
+    assert list(seen) == NAMES  # in the order in which they run
+    hooked = dict(seen)
+    maps = network.features(x, NAMES)
+    assert all(torch.equal(hooked[name], maps[name]) for name in NAMES)
+    assert torch.equal(network.classifier(hooked["layer4"]), scores)
+    seen.clear()
+    network.features(x, ["layer2"])
+    assert list(seen) == NAMES[:3]  # what stands behind the last wanted map does not run
+    seen.clear()
+    for handle in handles:
+        handle.remove()
+    network(x)
+    assert not seen
+
+
+def test_a_hook_before_an_activation_in_place_keeps_the_tensor_that_it_changes():
+    network, x = _random(build("dual_pooling_resnet18", classes=3))
+    kept, copied = [], []
+    network.backbone.bn1.register_forward_hook(lambda *a: kept.append(a[2]))
+    network.backbone.bn1.register_forward_hook(lambda *a: copied.append(a[2].clone()))
+    network(x)
+    assert copied[0].min() < 0
+    assert torch.equal(kept[0], copied[0].relu())
 
 
 def test_scores_of_a_picture_that_is_not_square():

@@ -61,13 +61,13 @@ def test_a_block_is_two_scaled_residuals():
         scale = norm.weight / (norm.running_var + norm.eps).sqrt()
         return (t - norm.running_mean[wide]) * scale[wide] + norm.bias[wide]
 
-    middle = x + block.scale1 * block.attention(normed(block.norm1, x))
+    middle = x + block.scale1[:, None, None] * block.attention(normed(block.norm1, x))
     inner = torch.einsum(
         "oc,bchw->bohw", block.mlp.expand.weight[..., 0, 0], normed(block.norm2, middle)
     )
     inner = inner + block.mlp.expand.bias[:, None, None]
     inner = F.gelu(F.conv2d(inner, block.mlp.mix.weight, block.mlp.mix.bias, padding=1, groups=8))
-    expected = middle + block.scale2 * block.mlp.project(inner)
+    expected = middle + block.scale2[:, None, None] * block.mlp.project(inner)
     assert torch.allclose(block(x), expected, atol=1e-10)
 
 
