@@ -827,3 +827,108 @@ def _without_ticks(axes: np.ndarray) -> None:
         axis.set_xticks([])
         axis.set_yticks([])
         axis.spines[:].set_visible(False)
+
+
+@_styled
+def swatches(images: Tensor, titles: Sequence[str], marks: Tensor | None = None) -> Figure:
+    """Grey pictures in a row, with a circle around one place in each.
+
+    Args:
+        images: (B, 1, H, W), on one scale of grey.
+        titles: one a picture.
+        marks: (B, 2), row and column of the middle of the circle in pixels; negative for none.
+    """
+    figure, axes = _figure(1.95 * len(images), 2.15, 1, len(images))
+    limit = images.abs().max().item()
+    for place, (axis, image, title) in enumerate(zip(axes[0], images, titles, strict=True)):
+        axis.imshow(image[0].numpy(), cmap="gray", vmin=-limit / 2, vmax=limit)
+        axis.set_title(title)
+        axis.set_xticks([])
+        axis.set_yticks([])
+        if marks is not None and marks[place].min() >= 0:
+            row, column = marks[place].tolist()
+            axis.plot(column, row, "o", color="#ff8c42", fillstyle="none", markersize=14)
+    return figure
+
+
+@_styled
+def matrix(values: Tensor, rows: Sequence[str], title: str, column: str = "channel") -> Figure:
+    """Numbers as a heat map with the numbers in it.
+
+    Args:
+        values: (R, C), not negative.
+        rows: names of the R rows.
+        title: title of the figure.
+        column: what the columns are.
+    """
+    figure, axes = _figure(1.2 + 0.48 * values.shape[1], 0.9 + 0.34 * len(rows))
+    axis = axes[0, 0]
+    top = max(values.max().item(), 1e-6)
+    axis.imshow(values.numpy(), cmap="Blues", vmin=0, vmax=top, aspect="auto")
+    for row, numbers in enumerate(values.tolist()):
+        for place, number in enumerate(numbers):
+            colour = "white" if number > 0.6 * top else "black"
+            axis.text(
+                place, row, f"{number:.1f}", ha="center", va="center", fontsize=7.5, color=colour
+            )
+    axis.set_yticks(range(len(rows)), list(rows))
+    axis.set_xticks(range(values.shape[1]))
+    axis.set_xlabel(column)
+    axis.set_title(title)
+    return figure
+
+
+@_styled
+def pooled_maps(image: Tensor, maps: Tensor, channels: Sequence[int], place: Tensor) -> Figure:
+    """A grey picture and some channels of its last map, with what each pooling makes of them.
+
+    Args:
+        image: (1, H, W).
+        maps: (C, h, w), not negative.
+        channels: which channels to draw.
+        place: (2,), row and column in the picture, in pixels, that a circle marks everywhere.
+    """
+    figure, axes = _figure(2.3 * (len(channels) + 1), 2.7, 1, len(channels) + 1)
+    limit = image.abs().max().item()
+    axes[0, 0].imshow(image[0].numpy(), cmap="gray", vmin=-limit / 2, vmax=limit)
+    axes[0, 0].set_title("swatch")
+    for axis, channel in zip(axes[0, 1:], channels, strict=True):
+        values = maps[channel]
+        axis.imshow(values.numpy(), cmap="viridis", vmin=0)
+        axis.set_title(f"channel {channel}\nmean {values.mean():.2f}, max {values.max():.2f}")
+    row, column = place.tolist()
+    scale = image.shape[-1] / maps.shape[-1]
+    for axis, divisor in zip(axes[0], [1.0, *[scale] * len(channels)], strict=True):
+        # Middles of pixels lie at whole numbers.
+        axis.plot(
+            (column + 0.5) / divisor - 0.5,
+            (row + 0.5) / divisor - 0.5,
+            "o",
+            color="#ff8c42",
+            fillstyle="none",
+            markersize=16,
+        )
+        axis.set_xticks([])
+        axis.set_yticks([])
+    return figure
+
+
+@_styled
+def differences(values: Mapping[str, Sequence[float]], title: str) -> Figure:
+    """Differences of two networks with the same seed: one dot a seed and a bar at the mean.
+
+    Args:
+        values: percentage points, by name of the row.
+        title: title of the figure.
+    """
+    figure, axes = _figure(6.6, 0.5 + 0.42 * len(values))
+    axis = axes[0, 0]
+    for row, numbers in enumerate(values.values()):
+        axis.plot(numbers, [row] * len(numbers), "o", color=BLUE, markersize=5, alpha=0.8)
+        axis.plot([np.mean(numbers)] * 2, [row - 0.28, row + 0.28], color=ORANGE, linewidth=2)
+    axis.axvline(0, color=GREY, linestyle=":", linewidth=1)
+    axis.set_yticks(range(len(values)), list(values))
+    axis.set_ylim(len(values) - 0.5, -0.5)
+    axis.set_xlabel("percentage points (dots: seeds; bar: mean; dotted: no difference)")
+    axis.set_title(title)
+    return figure

@@ -7,7 +7,7 @@ at every step, so that there is nothing to overfit.
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -92,7 +92,7 @@ class Comparison:
 
     accuracy: pd.DataFrame
     parameters: Mapping[str, int]
-    networks: Mapping[tuple[str, int], SmallNetwork]
+    networks: Mapping[tuple[str, int], nn.Module]
     seconds: pd.DataFrame
     shortened: bool = False
 
@@ -264,16 +264,26 @@ def compare(
         ]
         return accuracy, seconds
 
+    return _side_by_side(networks, list(contestants), seeds, run)
+
+
+def _side_by_side(
+    networks: Mapping[tuple[str, int], nn.Module],
+    names: Sequence[str],
+    seeds: Sequence[int],
+    run: Callable[[int], tuple[list[float], list[float]]],
+) -> Comparison:
+    """Run every seed, which gives accuracy and seconds of each network, and put all together."""
     # Torch lets go of Python's lock in its kernels, so seeds run side by side on several cores.
     with ThreadPoolExecutor(min(len(seeds), os.cpu_count() or 1)) as pool:
         runs = list(pool.map(run, seeds))
     accuracy, seconds = (
-        pd.DataFrame(dict(zip(seeds, columns, strict=True)), index=list(contestants))
+        pd.DataFrame(dict(zip(seeds, columns, strict=True)), index=list(names))
         for columns in zip(*runs, strict=True)
     )
     if shortened():
         show(_SHORTENED)
-    parameters = {name: _parameters(networks[name, seeds[0]]) for name in contestants}
+    parameters = {name: _parameters(networks[name, seeds[0]]) for name in names}
     return Comparison(accuracy, parameters, networks, seconds, shortened())
 
 
@@ -288,20 +298,34 @@ def _train(
     steps: int,
     device: torch.device | str,
 ) -> list[float]:
-    """Trains in turns on the same batches; gives the seconds of CPU of each network.
+    return _optimise(networks, _batches(rule, seed, steps), steps, 3e-3, device)
 
-    They are those of the thread that trains: all of them with one thread per operation.
+
+def _optimise(
+    networks: Sequence[nn.Module],
+    batches: Iterable[tuple[Tensor, Tensor]],
+    steps: int,
+    learning_rate: float,
+    device: torch.device | str,
+    rising: float = 0.15,
+) -> list[float]:
+    """Train in turns on the same batches; the rate rises for that share of the steps.
+
+    Returns:
+        The seconds of CPU of each network: those of the thread that trains, which are all of them
+        with one thread per operation.
     """
     seconds = [0.0] * len(networks)
     # Fused: one update a step instead of one a parameter.
     optimisers = [
-        torch.optim.AdamW(n.parameters(), lr=3e-3, weight_decay=1e-4, fused=True) for n in networks
+        torch.optim.AdamW(n.parameters(), lr=learning_rate, weight_decay=1e-4, fused=True)
+        for n in networks
     ]
     schedules = [
-        torch.optim.lr_scheduler.OneCycleLR(o, 3e-3, total_steps=steps, pct_start=0.15)
+        torch.optim.lr_scheduler.OneCycleLR(o, learning_rate, total_steps=steps, pct_start=rising)
         for o in optimisers
     ]
-    for images, labels in _batches(rule, seed, steps):
+    for images, labels in batches:
         images, labels = images.to(device), labels.to(device)
         trained = zip(networks, optimisers, schedules, strict=True)
         for place, (network, optimiser, schedule) in enumerate(trained):
@@ -349,3 +373,53 @@ def balanced_accuracy(predicted: Tensor, labels: Tensor) -> float:
         raise ValueError("no cell has a label, so there is no accuracy; give scenes with labels")
     shares = [(predicted[labels == c] == c).double().mean().item() for c in classes]
     return 100 * sum(shares) / len(shares)
+
+
+def compare_classifiers(
+    contestants: Mapping[str, Callable[[], nn.Module]],
+    batches: Callable[[int, int], Iterable[tuple[Tensor, Tensor]]],
+    test: Callable[[int], tuple[Tensor, Tensor]],
+    seeds: Sequence[int] = (0, 1, 2),
+    steps: int = 300,
+    learning_rate: float = 4e-3,
+) -> Comparison:
+    """Train classifiers of whole pictures, each once per seed, and test them on unseen pictures.
+
+    Args:
+        contestants: by name, what makes the network; torch's random numbers start from the seed.
+        batches: from a seed and a number of steps to so many batches of images and labels.
+        test: from a seed to images and labels that no batch holds.
+        seeds: one run per seed.
+        steps: training steps.
+        learning_rate: its greatest value, reached after three tenths of the steps.
+
+    Raises:
+        ValueError: if there is no contestant, no seed, or fewer than two steps.
+    """
+    if not contestants or not seeds:
+        raise ValueError("nothing to compare; give at least one contestant and one seed")
+    if steps < 2:
+        raise ValueError(f"steps={steps} is too few for a schedule; use at least 2")
+    steps = 2 if shortened() else steps
+    networks = {}
+    for seed in seeds:
+        for name, build in contestants.items():
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                networks[name, seed] = build()
+
+    def run(seed: int) -> tuple[list[float], list[float]]:
+        of_seed = [networks[name, seed] for name in contestants]
+        drawn = batches(seed, steps)
+        seconds = _optimise(of_seed, drawn, steps, learning_rate, "cpu", rising=0.3)
+        images, labels = test(seed)
+        accuracy = [balanced_accuracy(classify(n.eval(), images), labels) for n in of_seed]
+        return accuracy, seconds
+
+    return _side_by_side(networks, list(contestants), seeds, run)
+
+
+@torch.no_grad()
+def classify(network: nn.Module, images: Tensor) -> Tensor:
+    """The class of every picture: (B, C, H, W) -> (B,), int64."""
+    return torch.cat([network(part).argmax(1) for part in images.split(64)])

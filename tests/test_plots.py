@@ -219,3 +219,35 @@ def test_influence_draws_relative_values_and_a_box_around_the_middle():
     left, right = axis.get_xlim()
     assert left < -4
     assert right > 16
+
+
+def test_swatches_mark_only_the_places_that_are_there():
+    marks = torch.tensor([[-1.0, -1.0], [5.0, 9.0]])
+    figure = plots.swatches(torch.randn(2, 1, 16, 16), ["a", "b"], marks)
+    without, marked = figure.axes
+    assert not without.lines
+    assert (marked.lines[0].get_xdata()[0], marked.lines[0].get_ydata()[0]) == (9.0, 5.0)
+
+
+def test_a_matrix_writes_its_numbers():
+    figure = plots.matrix(torch.tensor([[0.0, 1.25], [2.0, 3.0]]), ["a", "b"], title="t")
+    assert [t.get_text() for t in figure.axes[0].texts] == ["0.0", "1.2", "2.0", "3.0"]
+
+
+def test_pooled_maps_say_mean_and_maximum_and_mark_the_same_place_on_either_scale():
+    maps = torch.zeros(3, 4, 4)
+    maps[1, 2, 1] = 8.0
+    figure = plots.pooled_maps(torch.randn(1, 16, 16), maps, [1], torch.tensor([9.5, 5.5]))
+    picture, channel = figure.axes
+    assert channel.get_title() == "channel 1\nmean 0.50, max 8.00"
+    assert (picture.lines[0].get_xdata()[0], picture.lines[0].get_ydata()[0]) == (5.5, 9.5)
+    # Pixels 8 to 11 and 4 to 7 lie in row 2, column 1 of the map.
+    assert (channel.lines[0].get_xdata()[0], channel.lines[0].get_ydata()[0]) == (1.0, 2.0)
+
+
+def test_differences_draw_every_seed_the_mean_and_zero():
+    axis = plots.differences({"a minus b": [1.0, -2.0]}, title="t").axes[0]
+    dots, mean, zero = axis.lines
+    assert list(dots.get_xdata()) == [1.0, -2.0]
+    assert mean.get_xdata()[0] == -0.5
+    assert list(zero.get_xdata()) == [0, 0]

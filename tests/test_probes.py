@@ -218,3 +218,67 @@ def test_accuracy_refuses_other_shapes_and_no_labels():
         balanced_accuracy(torch.zeros(3), torch.zeros(4))
     with pytest.raises(ValueError, match="no cell has a label"):
         balanced_accuracy(torch.zeros(3), torch.full((3,), 255))
+
+
+def _pictures(seed, steps):
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(steps):
+        labels = torch.randint(0, 2, (8,), generator=generator)
+        images = torch.randn(8, 1, 4, 6, generator=generator) + 4 * labels[:, None, None, None]
+        yield images, labels
+
+
+def _linear():
+    return torch.nn.Sequential(torch.nn.Flatten(1), torch.nn.Linear(24, 2))
+
+
+def _test_pictures(seed):
+    return next(iter(_pictures(1000 + seed, 1)))
+
+
+def test_classifiers_learn_from_the_same_start_and_the_same_batches(monkeypatch):
+    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
+    result = probes.compare_classifiers(
+        {"a": _linear, "b": _linear},
+        _pictures,
+        _test_pictures,
+        seeds=[0, 1],
+        steps=60,
+        learning_rate=0.05,
+    )
+    assert result.accuracy.shape == (2, 2)
+    assert result.accuracy.min().min() == 100.0
+    a, b = (result.networks[name, 1][1].weight for name in "ab")
+    assert torch.equal(a, b)
+    assert not torch.equal(a, result.networks["a", 0][1].weight)
+    assert result.parameters == {"a": 50, "b": 50}
+    images, _ = _test_pictures(1)
+    expected = result.networks["a", 1](images).argmax(1)
+    assert torch.equal(probes.classify(result.networks["a", 1], images), expected)
+
+
+def test_a_grader_gets_shortened_classifiers(monkeypatch):
+    asked = []
+
+    def batches(seed, steps):
+        asked.append(steps)
+        return _pictures(seed, steps)
+
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    result = probes.compare_classifiers({"a": _linear}, batches, _test_pictures, [0], steps=50)
+    assert result.shortened
+    assert asked == [2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"contestants": {}}, "nothing to compare"),
+        ({"seeds": []}, "nothing to compare"),
+        ({"steps": 1}, "steps=1"),
+    ],
+)
+def test_wrong_arguments_of_classifiers_are_refused(arguments, words):
+    given = {"contestants": {"a": _linear}, "seeds": [0], "steps": 4}
+    with pytest.raises(ValueError, match=words):
+        probes.compare_classifiers(**{**given, **arguments}, batches=_pictures, test=_test_pictures)

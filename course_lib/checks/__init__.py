@@ -17,6 +17,7 @@ from course_lib.checks.exercise import (
     Case,
     Draw,
     Exercise,
+    Fresh,
     Mutant,
     choice,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "Draw",
     "ElsewhereAnswer",
     "Exercise",
+    "Fresh",
     "Mutant",
     "Outcome",
     "Report",

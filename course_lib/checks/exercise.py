@@ -53,11 +53,34 @@ class Draw:
 
 
 @dataclass(frozen=True)
+class Fresh:
+    """An argument that is made anew at every use, because an answer may take it apart.
+
+    Attributes:
+        make: makes it, from the random numbers of the case; a ``functools.partial`` and no function
+            of an exercise, whose code must not run inside of an answer.
+        text: what the learner reads.
+    """
+
+    make: Callable[[], Any]
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def made(value: Any) -> Any:
+    """What an argument stands for."""
+    return value.make() if isinstance(value, Fresh) else value
+
+
+@dataclass(frozen=True)
 class Call:
     """One use of an answer.
 
     Attributes:
-        inputs: arguments of the function, or of the module's ``forward``.
+        inputs: arguments of the function, or of the module's ``forward``; a module among them gets
+            the dtype and the mode of the case.
         build: constructor arguments where the answer is a class; None where it is a function.
     """
 

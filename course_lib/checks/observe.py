@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.checks.exercise import Call, Draw
+from course_lib.checks.exercise import Call, Draw, made
 
 _COURSE = str(Path(__file__).resolve().parent.parent)
 _LIBRARIES = tuple(
@@ -115,6 +115,11 @@ def _failure(error: BaseException) -> Failure:
     return Failure(type(error).__name__, message, line, last.lineno or 0, unfinished)
 
 
+def _registered(module: nn.Module) -> list[Tensor]:
+    """The module's parameters; one that is registered under two names counts twice."""
+    return [parameter for _, parameter in module.named_parameters(remove_duplicate=False)]
+
+
 def _is_library(filename: str) -> bool:
     if filename.startswith("<frozen"):
         return True
@@ -174,10 +179,10 @@ def reference_layout(reference: Callable[..., Any], call: Call, exact: bool) -> 
         return None
     try:
         with torch.random.fork_rng(devices=[]):
-            module = reference(**call.build)
+            module = reference(**{key: made(value) for key, value in call.build.items()})
     except Exception:
         return None
-    return [plain_shape(p.shape, exact) for p in module.parameters()]
+    return [plain_shape(p.shape, exact) for p in _registered(module)]
 
 
 @contextlib.contextmanager
@@ -227,11 +232,11 @@ def observe(
             parameters: dict[str, Tensor] = {}
             function = answer
             if call.build is not None:
-                module = answer(**call.build)
+                module = answer(**{key: made(value) for key, value in call.build.items()})
                 if not isinstance(module, nn.Module):
                     return Observation(output=module)
                 module.to(dtype).train(training)
-                tensors = list(module.parameters())
+                tensors = _registered(module)
                 found = [plain_shape(t.shape, exact_shapes) for t in tensors]
                 order = match(wanted or [], found)
                 layout = tuple(found if order is None else wanted or [])
@@ -246,7 +251,9 @@ def observe(
             leaves: dict[str, Tensor] = {}
             inputs = []
             labels = [names[i] if i < len(names) else f"input {i}" for i in range(len(call.inputs))]
-            for label, value in zip(labels, call.inputs, strict=True):
+            for label, value in zip(labels, map(made, call.inputs), strict=True):
+                if isinstance(value, nn.Module):
+                    value.to(dtype).train(training)
                 if isinstance(value, Tensor) and value.is_floating_point():
                     leaves[label] = value.detach().clone().requires_grad_(gradients)
                     # A copy of the leaf: changing it in place is possible, and noticed below.

@@ -1,10 +1,12 @@
 """How an answer is judged, on one small exercise made here."""
 
 import contextlib
+import dataclasses
 import os
 import sys
 import time
 import warnings
+from functools import partial
 
 import pytest
 import torch
@@ -16,6 +18,7 @@ from course_lib.checks import (
     Case,
     CheckFailed,
     Exercise,
+    Fresh,
     Mutant,
     Outcome,
     Report,
@@ -541,3 +544,96 @@ def test_an_exercise_that_breaks_a_rule_is_refused(field, value, words):
 def test_the_error_is_one_line_in_a_notebook():
     lines = CheckFailed("double: wrong")._render_traceback_()
     assert lines == ["CheckFailed: double: wrong"]
+
+
+class LastOfTwo(nn.Module):
+    """Takes the last layer of a network of two, and needs no other."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.layer = network[1]
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+class TakesApart(nn.Module):
+    def __init__(self, network):
+        super().__init__()
+        del network[0]
+        self.rest = network
+
+    def forward(self, x):
+        return self.rest(x)
+
+
+class RegistersTwice(TakesApart):
+    def __init__(self, network):
+        super().__init__(network)
+        self.again = network[0]
+
+
+class KeepsAll(nn.Module):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x):
+        return self.network[1](x)
+
+
+def _two_layers():
+    return nn.Sequential(nn.Linear(4, 5), nn.Linear(4, 3))
+
+
+def _from_a_network(draw):
+    return Call((draw.normal(2, 4),), {"network": Fresh(partial(_two_layers), "TwoLayers()")})
+
+
+FROM_A_NETWORK = dataclasses.replace(
+    FUNCTION,
+    reference=LastOfTwo,
+    cases=(Case(Text("一", "one"), _from_a_network, dtype=torch.float64),),
+    mutants=(Mutant("twice", RegistersTwice, Text("两次", "two names")),),
+    alternates=(),
+)
+
+
+def test_an_answer_may_take_a_fresh_argument_apart():
+    for _ in range(2):
+        assert examine(FROM_A_NETWORK, TakesApart).outcome is Outcome.RIGHT
+
+
+def test_a_parameter_under_two_names_counts_twice():
+    verdict = examine(FROM_A_NETWORK, RegistersTwice)
+    assert verdict.outcome is Outcome.WRONG
+    assert verdict.mutant.name == "twice"
+    assert "too much (3, 4), (3,)" in str(verdict.rows[0].difference.text)
+    assert "network=TwoLayers()" in str(Report(verdict))
+    assert "too much (5, 4), (5,)" in str(examine(FROM_A_NETWORK, KeepsAll).rows[0].difference.text)
+
+
+def _last_layer(network, x):
+    return network[1](x)
+
+
+def test_a_module_among_the_inputs_gets_the_dtype_of_the_case():
+    exercise = dataclasses.replace(
+        FUNCTION,
+        reference=_last_layer,
+        cases=(
+            Case(
+                Text("一", "one"),
+                lambda draw: Call((Fresh(partial(_two_layers), "TwoLayers()"), draw.normal(2, 4))),
+                dtype=torch.float64,
+            ),
+        ),
+        mutants=(),
+        alternates=(),
+    )
+
+    def with_its_own_arithmetic(network, x):
+        return x @ network[1].weight.T + network[1].bias
+
+    assert examine(exercise, with_its_own_arithmetic).outcome is Outcome.RIGHT
+    assert examine(exercise, lambda network, x: network[1](2 * x)).outcome is Outcome.WRONG
