@@ -8,6 +8,7 @@ from course_lib.checks.examine import (
     Trial,
     Verdict,
     attempt,
+    drawn,
     examine,
 )
 from course_lib.checks.exercise import (
@@ -42,6 +43,7 @@ __all__ = [
     "Verdict",
     "attempt",
     "choice",
+    "drawn",
     "examine",
     "explanation",
     "headline",

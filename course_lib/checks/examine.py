@@ -70,7 +70,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Trial:
-    """One call of an answer under conditions that are equal for every answer; plain data.
+    """One call of an answer under conditions that are equal for every answer.
 
     Attributes:
         call: what it is called with.
@@ -116,8 +116,8 @@ class ElsewhereAnswer(ABC):
         """Call it there, with plain data that comes back as plain data."""
 
     @abstractmethod
-    def attempt(self, exercise: Exercise, trials: Sequence[Trial], own_work: bool) -> Attempt:
-        """Do there what the function `attempt` does here."""
+    def attempt(self, exercise: Exercise, seed: int, own_work: bool) -> Attempt:
+        """Do there what the function `attempt` does here, with the trials `drawn` from the seed."""
 
 
 def attempt(
@@ -182,9 +182,9 @@ def examine(
             f"{exercise.id}: the answer is a {type(answer).__name__}, not a class; hand the class "
             "itself to check, without calling it"
         )
-    trials = [_draw(exercise, c, seed + 7919 * place) for place, c in enumerate(exercise.cases)]
+    trials = drawn(exercise, seed)
     if elsewhere:
-        tried = answer.attempt(exercise, trials, own_work)
+        tried = answer.attempt(exercise, seed, own_work)
     else:
         tried = attempt(exercise, answer, trials, own_work)
     seen, printed = tried.seen, tried.printed
@@ -232,6 +232,11 @@ def _describe(value: object) -> str:
     if shape is None:
         return f"= {value!r}"
     return f"{tuple(shape)} {str(getattr(value, 'dtype', '')).removeprefix('torch.')}"
+
+
+def drawn(exercise: Exercise, seed: int) -> list[Trial]:
+    """The trials of an exercise, one a case, equal wherever they are drawn from this seed."""
+    return [_draw(exercise, c, seed + 7919 * place) for place, c in enumerate(exercise.cases)]
 
 
 def _draw(exercise: Exercise, case: Case, seed: int) -> Trial:

@@ -298,6 +298,14 @@ TWO_SUMMARIES = Exercise(
             ),
         ),
         Mutant(
+            "alternating",
+            lambda x: torch.stack([x.mean((2, 3)), x.amax((2, 3))], 2).flatten(1),
+            Text(
+                "平均与最大交错排列了。先放所有的平均，再放所有的最大。",
+                "Averages and maxima alternate. All averages come first, then all maxima.",
+            ),
+        ),
+        Mutant(
             "maximum-first",
             lambda x: torch.cat([x.amax((2, 3)), x.mean((2, 3))], 1),
             Text(
@@ -1076,6 +1084,15 @@ RECEPTIVE_FIELD = Exercise(
                 "一层自己的步幅不影响它自己看多远，只影响后面的层。",
                 "The stride of a layer does not change how far that layer sees, only how far the "
                 "layers behind it do.",
+            ),
+        ),
+        Mutant(
+            "own-stride-alone",
+            _field_mutant(lambda kernel, dilation, stride, step: dilation * (kernel - 1) * stride),
+            Text(
+                "每一层乘的是自己的步幅；该乘的是它前面各层步幅的积。",
+                "Each layer is multiplied by its own stride. What counts is the product of the "
+                "strides of all layers before it.",
             ),
         ),
         Mutant(

@@ -2,7 +2,6 @@
 
 import ast
 import builtins
-import dataclasses
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from nbformat import NotebookNode
 
-from course_lib.checks import Attempt, ElsewhereAnswer, Exercise, Trial
+from course_lib.checks import Attempt, ElsewhereAnswer, Exercise
 from course_lib.checks.observe import Failure, Observation
 from course_lib.grading import codec
 from course_lib.grading.names import imports, used
@@ -55,15 +54,14 @@ class Remote(ElsewhereAnswer):
             raise _made(error, str(message))
         raise LearnerError(f"{name}: {message}")
 
-    def attempt(self, exercise: Exercise, trials: Sequence[Trial], own_work: bool) -> Attempt:
+    def attempt(self, exercise: Exercise, seed: int, own_work: bool) -> Attempt:
         """Try it in the learner's process; what comes back is checked for its form alone."""
-        sent = [{**_shallow(trial), "call": _shallow(trial.call)} for trial in trials]
-        told = _question(self._ask, "attempt", self.name, exercise.id, sent, own_work)
+        told = _question(self._ask, "attempt", self.name, exercise.id, seed, own_work)
         try:
             seen = told["seen"]
             observed = None if seen is None else tuple(_observation(fields) for fields in seen)
-            if observed is not None and len(observed) != len(trials):
-                raise NoAnswerError(f"{len(observed)} results for {len(trials)} trials")
+            if observed is not None and len(observed) != len(exercise.cases):
+                raise NoAnswerError(f"{len(observed)} results for {len(exercise.cases)} trials")
             return Attempt(observed, str(told["printed"]), bool(told["reference_ran"]))
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             raise NoAnswerError(f"a damaged answer ({type(error).__name__}: {error})") from None
@@ -74,10 +72,6 @@ def _made(error: type[Exception], message: str) -> Exception:
         return error(message)
     except TypeError:  # UnicodeDecodeError and its like want more than a message
         return LearnerError(f"{error.__name__}: {message}")
-
-
-def _shallow(record: Any) -> dict[str, Any]:
-    return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
 
 
 def _question(ask: Ask, *question: Any) -> Any:

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from course_lib.checks import Attempt, Call, Trial, attempt
+from course_lib.checks import Attempt, attempt, drawn
 from course_lib.grading import codec
 
 # The kind of output that an answer is.
@@ -51,19 +51,14 @@ def _call(names: dict[str, Any], name: str, arguments: tuple, options: dict) -> 
 
 
 def _attempt(
-    names: dict[str, Any], name: str, exercise: str, trials: list[dict], own_work: bool
+    names: dict[str, Any], name: str, exercise: str, seed: int, own_work: bool
 ) -> dict[str, Any]:
     from course_lib import exercises
 
-    tried = attempt(
-        exercises.get(exercise), names[name], [_trial(trial) for trial in trials], own_work
-    )
+    asked = exercises.get(exercise)
+    tried = attempt(asked, names[name], drawn(asked, seed), own_work)
     seen = None if tried.seen is None else [_fields(o) for o in tried.seen]
     return {**_fields(tried), "seen": seen}
-
-
-def _trial(fields: dict[str, Any]) -> Trial:
-    return Trial(**{**fields, "call": Call(**fields["call"])})
 
 
 def _fields(record: Attempt | Any) -> dict[str, Any]:
