@@ -13,6 +13,7 @@ import pytest
 
 from course_lib import plots, probes
 from course_lib.benchmarks import leaderboard
+from course_lib.data import scenes
 
 
 @pytest.fixture(autouse=True)
@@ -127,3 +128,12 @@ def test_a_heat_map_writes_every_number_where_it_belongs():
     assert shares[0, 1] == pytest.approx((62.4 - 25) / 75)
     assert [t.get_text() for t in axis.get_yticklabels()] == ["a", "b"]
     assert [t.get_text() for t in axis.get_xticklabels()] == ["x", "y"]
+
+
+def test_every_rule_and_contestant_has_its_steps():
+    rules, names = scenes.rules(), leaderboard.contestants()
+    none = leaderboard.read(Path("no such file"))
+    units = list(leaderboard.missing(none, rules, names, [0], steps=0))
+    planned = {(unit.rule, name) for unit in units for name in unit.contestants}
+    assert planned == {(rule, name) for rule in rules for name in names}
+    assert all(2 <= unit.steps <= scenes.rule_named(unit.rule).steps for unit in units)

@@ -108,7 +108,7 @@ def missing(
     """
     done = set(rows[_KEY].itertuples(index=False, name=None))
     for rule in rules:
-        wanted = steps or STEPS[rule]
+        wanted = steps or _steps(rule)
         other = set(rows[rows["rule"] == rule]["steps"]) - {wanted}
         if other:
             raise ValueError(
@@ -120,7 +120,11 @@ def missing(
             left = [name for name in names if (rule, name, seed) not in done]
             for start in range(0, len(left), _TOGETHER):
                 together = tuple(left[start : start + _TOGETHER])
-                yield Unit(rule, seed, together, steps or STEPS[rule])
+                yield Unit(rule, seed, together, steps or _steps(rule))
+
+
+def _steps(rule: str) -> int:
+    return STEPS.get(rule, scenes.rule_named(rule).steps)
 
 
 def measure(unit: Unit) -> list[dict[str, object]]:
