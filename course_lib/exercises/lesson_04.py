@@ -122,7 +122,7 @@ PAM_ENERGY = Exercise(
         ),
         Mutant(
             "gradient-stopped",
-            lambda query, key: energy(query.detach(), key.detach()),
+            lambda query, key: query.detach().transpose(1, 2) @ key.detach(),
             _GRADIENT_STOPPED,
         ),
     ),
@@ -199,7 +199,7 @@ PAM_MAP = Exercise(
             "whole-map-sums-to-one",
             lambda energy: energy.flatten(1).softmax(1).view_as(energy),
             Text(
-                "整张图加起来才是 1；应当每一行各自加起来是 1。",
+                "整张图加起来才是 1；应当每一行各自如此。",
                 "The whole map sums to 1; every row must do so by itself.",
             ),
         ),
@@ -328,7 +328,7 @@ PAM_MIX = Exercise(
             "transpose-missing",
             lambda x, value, attention, gamma: gamma * (value @ attention).view(x.shape) + x,
             Text(
-                "少了转置：这样求和走的是注意力图的列，一个位置的权重加起来不是 1。位置 i 的权重"
+                "少了转置：这样求和走的是图的列，一个位置的权重加起来不是 1。位置 i 的权重"
                 "在第 i 行里。",
                 "The transpose is missing: the sum runs down the columns of the map, where the "
                 "weights do not sum to 1. The weights of position i stand in row i.",
@@ -338,7 +338,8 @@ PAM_MIX = Exercise(
             "height-and-width-swapped",
             _mix_width_first,
             Text(
-                "展开位置时高与宽交换了，再转置也补不回来：N 个位置是逐行排的，宽的那个轴变得最快。",
+                "展开位置时高与宽交换了，再转置也补不回来：N 个位置是逐行排的，"
+                "宽的那个轴变得最快。",
                 "Height and width are swapped where positions become a map, and a transpose does "
                 "not mend it: the N positions go row by row, so the axis of the width runs "
                 "fastest.",
@@ -862,8 +863,7 @@ PAM_BUG_SHARED_SYMPTOM = choice(
             "itself. The two idle convolutions get no gradient.",
         ),
         "d": Text(
-            "能量是对称的，但 softmax 按行归一化，除的数各行不同，图就不对称了；而且对称本身也不是"
-            "毛病。",
+            "能量是对称的，但 softmax 每一行除的数不同，图就不对称了；而且对称本身也不是毛病。",
             "The energies are symmetric, but the softmax divides every row by another number, so "
             "the map is not; and symmetry would be no fault in itself.",
         ),
@@ -929,7 +929,7 @@ _AXIS = Text(
     "One is left: the axis of the softmax. The rows must sum to 1.",
 )
 _TRANSPOSE = Text(
-    "还剩一处：混合用了注意力图的列；位置 i 的权重在第 i 行里。",
+    "还剩一处：混合用了图的列；位置 i 的权重在第 i 行里。",
     "One is left: the mixture uses the columns of the map; the weights of position i stand in "
     "row i.",
 )
@@ -1136,7 +1136,7 @@ PAM_PERMUTE = Exercise(
                 )
             ),
             Text(
-                "输入按 `order` 放出去，输出按 `order` 取进来：两者互逆。两边都取进来。",
+                "输入按 `order` 放出去，输出却按它取进来：两者互逆。两边都取进来。",
                 "The input is scattered by `order`, the output gathered by it, which are each "
                 "other's inverse. Gather on both sides.",
             ),
@@ -1478,7 +1478,7 @@ PAM_LARGEST = Exercise(
         ),
         Mutant(
             "float",
-            lambda memory, stride, maps: float(largest_side(memory, stride, maps)),
+            lambda memory, stride, maps: float(_largest_by_trial(memory, stride, maps)),
             Text(
                 "数对，但是 `float`；像素的个数是 `int`。",
                 "The number is right, but it is a `float`; a count of pixels is an `int`.",
@@ -1735,7 +1735,7 @@ QUIZ_PLACE = choice(
             "it.",
         ),
         "c": Text(
-            "能：注意力图若是均匀的，混合就是值的均值。",
+            "能：图若是均匀的，混合就是值的均值。",
             "It can: with a uniform map the mixture is the mean of the values.",
         ),
         "d": Text(
