@@ -1013,23 +1013,13 @@ def permutation_gap(function: Callable[[Tensor], Tensor], x: Tensor, order: Tens
     return (function(permuted(x)) - permuted(function(x))).abs().max()
 
 
-class _Blur(nn.Module):
-    """Looks at neighbours, so its gap is not zero; one more channel than it gets."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        weight = torch.linspace(-1, 1, channels * (channels + 1) * 9)
-        self.weight = nn.Parameter(weight.view(channels + 1, channels, 3, 3).sin())
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight, padding=1)
-
-
-class _Pointwise(nn.Module):
-    """Looks at one position at a time, so its gap is zero."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.tanh() * x.mean((2, 3), keepdim=True)
+def _neighbours(draw: Draw, channels: int) -> nn.Module:
+    """Looks at neighbours, so its gap is not zero; gives one channel more than it gets."""
+    layer = nn.utils.skip_init(nn.Conv2d, channels, channels + 1, 3, padding=1, dtype=draw.dtype)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.copy_(draw.normal(*parameter.shape))
+    return layer
 
 
 def _permute_case(
@@ -1040,7 +1030,8 @@ def _permute_case(
         width = height if square else draw.integer(5, 6)
         x = draw.normal(draw.integer(2, 3), channels, height, width)
         order = draw.normal(height * width).argsort()
-        return Call((_Pointwise() if pointwise else _Blur(channels), x, order))
+        function = nn.Tanh() if pointwise else _neighbours(draw, channels)
+        return Call((function, x, order))
 
     return Case(text, make, **options)
 
