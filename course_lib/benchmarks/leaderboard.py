@@ -24,6 +24,7 @@ import torch
 
 from course_lib import costs, plots, probes
 from course_lib.atomic import replacing
+from course_lib.benchmarks import reading
 from course_lib.data import scenes
 from course_lib.networks.small import ConvolutionGate
 
@@ -193,6 +194,19 @@ def draw(table: Path, picture: Path) -> None:
     plots.save(figure, picture)
 
 
+def write_page(table: Path) -> None:
+    """Write what the table says beside it, as a page."""
+    rows = read(table)
+    with replacing(table.with_suffix(".md")) as new:
+        new.write_text(reading.page(rows, not_measured(rows)), encoding="utf-8")
+
+
+def not_measured(rows: pd.DataFrame) -> int:
+    """How many runs of the whole board are not in the rows yet."""
+    units = missing(rows, scenes.rules(), contestants(), SEEDS, steps=0)
+    return sum(len(unit.contestants) for unit in units)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Measure what is missing and draw the picture; returns the exit status."""
     parser = argparse.ArgumentParser(
@@ -217,6 +231,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(str(error))
     run(units, asked.table, asked.jobs)
     draw(asked.table, asked.picture or asked.table.with_suffix(".png"))
+    if asked.table == TABLE:
+        write_page(TABLE)
     return 0
 
 
