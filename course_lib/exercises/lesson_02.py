@@ -1,12 +1,24 @@
 """Exercises of lesson 02, CBAM."""
 
 from collections.abc import Callable
+from copy import deepcopy
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_lib.checks import Alternate, Call, Case, Draw, Exercise, Mutant, Text, choice
+from course_lib.checks import (
+    Alternate,
+    Call,
+    Case,
+    Draw,
+    Exercise,
+    Fresh,
+    Mutant,
+    Text,
+    choice,
+)
 
 LESSON = "02_cbam"
 
@@ -142,8 +154,8 @@ CHANNEL_GATE = Exercise(
             "second-bias-once",
             _from_pools(_second_bias_once),
             Text(
-                "b2 只加了一次。小网络走了两遍，每一遍末尾都有它。",
-                "b2 is added once. The network is passed twice, and either pass ends with it.",
+                "`b2` 只加了一次。小网络走了两遍，每一遍末尾都有它。",
+                "`b2` is added once. The network is passed twice, and either pass ends with it.",
             ),
         ),
         Mutant(
@@ -239,8 +251,8 @@ CHANNEL_GATE = Exercise(
             "no-axes",
             lambda *arguments: _right_channel_gate(*arguments)[:, :, 0, 0],
             Text(
-                "门的形状是 (B, C)，还差末尾两个长度为一的轴。",
-                "The gate has shape (B, C) and lacks the two axes of length one at its end.",
+                "门的形状是 `(B, C)`，还差末尾两个长度为一的轴。",
+                "The gate has shape `(B, C)` and lacks the two axes of length one at its end.",
             ),
         ),
         Mutant(
@@ -255,9 +267,9 @@ CHANNEL_GATE = Exercise(
             "gradient-stopped",
             _channel_gate_stopped,
             Text(
-                "数值对，但门不留梯度。找 no_grad、detach、.data 或 .item()。",
-                "The values are right, but the gate keeps no gradient. Look for no_grad, detach, "
-                ".data or .item().",
+                "数值对，但门不留梯度。找 `no_grad`、`detach`、`.data` 或 `.item()`。",
+                "The values are right, but the gate keeps no gradient. Look for `no_grad`, "
+                "`detach`, `.data` or `.item()`.",
             ),
         ),
     ),
@@ -272,7 +284,7 @@ CHANNEL_GATE = Exercise(
 
 
 class ChannelGate(nn.Module):
-    """The reference of exercise 2: x times its channel gate, both layers with a bias."""
+    """The reference of exercise 2: the channel gate, both layers with a bias."""
 
     def __init__(self, channels: int, reduction: int = 16) -> None:
         super().__init__()
@@ -280,9 +292,9 @@ class ChannelGate(nn.Module):
         self.fc2 = nn.Linear(channels // reduction, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, C, H, W)."""
+        """(B, C, H, W) -> gate (B, C, 1, 1)."""
         logits = sum(self.fc2(F.relu(self.fc1(p))) for p in (x.mean((2, 3)), x.amax((2, 3))))
-        return x * torch.sigmoid(logits)[:, :, None, None]
+        return torch.sigmoid(logits)[:, :, None, None]
 
 
 class _ChannelGate(nn.Module):
@@ -305,11 +317,8 @@ class _ChannelGate(nn.Module):
     def joined(self, mean: Tensor, largest: Tensor) -> Tensor:
         return torch.sigmoid(self.once(mean) + self.once(largest))
 
-    def gate(self, x: Tensor) -> Tensor:
-        return self.joined(x.mean((2, 3)), x.amax((2, 3)))[:, :, None, None]
-
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.gate(x)
+        return self.joined(x.mean((2, 3)), x.amax((2, 3)))[:, :, None, None]
 
 
 def _channel_module(**differences: object) -> type[nn.Module]:
@@ -342,7 +351,7 @@ class _PoolingLayers(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         logits = self.mlp(self.pools[0](x)) + self.mlp(self.pools[1](x))
-        return x * torch.sigmoid(logits).unsqueeze(2).unsqueeze(3).expand_as(x)
+        return torch.sigmoid(logits).unsqueeze(2).unsqueeze(3)
 
 
 class _Convolutions(nn.Module):
@@ -354,11 +363,11 @@ class _Convolutions(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         mean = self.fc2(F.relu(self.fc1(F.adaptive_avg_pool2d(x, 1))))
         largest = self.fc2(F.relu(self.fc1(F.adaptive_max_pool2d(x, 1))))
-        return torch.sigmoid(mean + largest) * x
+        return torch.sigmoid(mean + largest)
 
 
 class _Stacked(_ChannelGate):
-    def gate(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         flat = x.flatten(2)
         pooled = torch.stack((flat.max(2)[0], flat.mean(2)), 0)
         return self.once(pooled).sum(0).sigmoid()[..., None, None]
@@ -415,7 +424,7 @@ CHANNEL_MODULE = Exercise(
             "hard-coded-reduction",
             _channel_module(hidden=lambda self, channels, reduction: max(1, channels // 16)),
             Text(
-                "参数 reduction 没有用上，隐藏单元数里写着一个固定的数。",
+                "参数 `reduction` 没有用上，隐藏单元数里写着一个固定的数。",
                 "The argument `reduction` is not used; the number of hidden units has a fixed "
                 "number in it.",
             ),
@@ -476,19 +485,20 @@ CHANNEL_MODULE = Exercise(
             Text("两层之间少了 ReLU。", "The ReLU between the layers is missing."),
         ),
         Mutant(
-            "gate-alone",
-            _channel_module(forward=lambda self, x: self.gate(x)),
+            "no-axes",
+            _channel_module(forward=lambda self, x: _ChannelGate.forward(self, x)[:, :, 0, 0]),
             Text(
-                "forward 返回了门。这个模块要返回乘过门的特征图。",
-                "`forward` returns the gate. This module returns the feature map times its gate.",
+                "门的形状是 `(B, C)`，还差末尾两个长度为一的轴。",
+                "The gate has shape `(B, C)` and lacks the two axes of length one at its end.",
             ),
         ),
         Mutant(
-            "residual-inside",
-            _channel_module(forward=lambda self, x: x + x * self.gate(x)),
+            "already-multiplied",
+            _channel_module(forward=lambda self, x: x * _ChannelGate.forward(self, x)),
             Text(
-                "多加了一个 x。相加是残差块的事。",
-                "There is an extra x. The addition belongs to the residual block.",
+                "`forward` 返回了乘过门的特征图。这个模块只返回门，相乘是练习 5 的事。",
+                "`forward` returns the feature map times its gate. This module returns the gate "
+                "alone; exercise 5 multiplies.",
             ),
         ),
     ),
@@ -618,7 +628,7 @@ SPATIAL_GATE = Exercise(
             "always-three",
             _from_planes(padding=lambda kernel_size: 3),
             Text(
-                "填充写死为 3，只对 7×7 合适。从 weight 的形状算出它。",
+                "填充写死为 3，只对 7×7 合适。从 `weight` 的形状算出它。",
                 "The padding is always 3, which suits 7×7 only. Derive it from the shape of "
                 "`weight`.",
             ),
@@ -686,9 +696,9 @@ SPATIAL_GATE = Exercise(
             "gradient-stopped",
             _spatial_gate_stopped,
             Text(
-                "数值对，但门不留梯度。找 no_grad、detach、.data 或 .item()。",
-                "The values are right, but the gate keeps no gradient. Look for no_grad, detach, "
-                ".data or .item().",
+                "数值对，但门不留梯度。找 `no_grad`、`detach`、`.data` 或 `.item()`。",
+                "The values are right, but the gate keeps no gradient. Look for `no_grad`, "
+                "`detach`, `.data` or `.item()`.",
             ),
         ),
     ),
@@ -703,7 +713,7 @@ SPATIAL_GATE = Exercise(
 
 
 class SpatialGate(nn.Module):
-    """The reference of exercise 4: x times its spatial gate, with BatchNorm."""
+    """The reference of exercise 4: the spatial gate, with BatchNorm."""
 
     def __init__(self, kernel_size: int = 7) -> None:
         super().__init__()
@@ -711,9 +721,9 @@ class SpatialGate(nn.Module):
         self.norm = nn.BatchNorm2d(1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, C, H, W)."""
+        """(B, C, H, W) -> gate (B, 1, H, W)."""
         planes = torch.cat([x.amax(1, keepdim=True), x.mean(1, keepdim=True)], 1)
-        return x * torch.sigmoid(self.norm(self.conv(planes)))
+        return torch.sigmoid(self.norm(self.conv(planes)))
 
 
 class _SpatialGate(nn.Module):
@@ -735,11 +745,8 @@ class _SpatialGate(nn.Module):
     def padding(self, kernel_size: int) -> int | str:
         return kernel_size // 2
 
-    def gate(self, x: Tensor) -> Tensor:
-        return torch.sigmoid(self.norm(self.conv(self.planes(x))))
-
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.gate(x)
+        return torch.sigmoid(self.norm(self.conv(self.planes(x))))
 
 
 def _spatial_module(**differences: object) -> type[nn.Module]:
@@ -757,7 +764,7 @@ class _NormOfPlanes(_SpatialGate):
         super().__init__(kernel_size)
         self.norm = nn.BatchNorm2d(2)
 
-    def gate(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         return torch.sigmoid(self.conv(self.norm(self.planes(x))))
 
 
@@ -773,7 +780,7 @@ class _SequentialSpatial(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         largest, _ = torch.max(x, dim=1, keepdim=True)
         average = torch.mean(x, dim=1, keepdim=True)
-        return x * self.layers(torch.cat((largest, average), dim=1)).expand_as(x)
+        return self.layers(torch.cat((largest, average), dim=1))
 
 
 class _NormFirst(nn.Module):
@@ -788,7 +795,7 @@ class _NormFirst(nn.Module):
         half = self.weight.shape[-1] // 2
         of_max = F.conv2d(x.amax(1, keepdim=True), self.weight[:, :1], padding=half)
         of_mean = F.conv2d(x.mean(1, keepdim=True), self.weight[:, 1:], padding=half)
-        return self.bn(of_max + of_mean).sigmoid() * x
+        return self.bn(of_max + of_mean).sigmoid()
 
 
 def _spatial_module_case(text: Text, kernel_size: int | None, **options: object) -> Case:
@@ -849,7 +856,7 @@ SPATIAL_MODULE = Exercise(
         ),
         Mutant(
             "norm-after-sigmoid",
-            _spatial_module(gate=lambda self, x: self.norm(self.conv(_planes(x)).sigmoid())),
+            _spatial_module(forward=lambda self, x: self.norm(self.conv(_planes(x)).sigmoid())),
             Text(
                 "批归一化在 sigmoid 之后，门不再落在 0 与 1 之间。",
                 "The batch normalization comes after the sigmoid, so the gate leaves the range "
@@ -858,9 +865,9 @@ SPATIAL_MODULE = Exercise(
         ),
         Mutant(
             "norm-not-called",
-            _spatial_module(gate=lambda self, x: self.conv(_planes(x)).sigmoid()),
+            _spatial_module(forward=lambda self, x: self.conv(_planes(x)).sigmoid()),
             Text(
-                "批归一化造出来了，forward 里却没有用它。",
+                "批归一化造出来了，`forward` 里却没有用它。",
                 "The batch normalization is made, but `forward` does not use it.",
             ),
         ),
@@ -885,21 +892,22 @@ SPATIAL_MODULE = Exercise(
             "always-seven",
             _spatial_module(size=lambda self, kernel_size: 7, padding=lambda self, kernel_size: 3),
             Text(
-                "参数 kernel_size 没有用上，卷积核总是 7×7。",
+                "参数 `kernel_size` 没有用上，卷积核总是 7×7。",
                 "The argument `kernel_size` is not used; the kernel is always 7×7.",
             ),
         ),
         Mutant(
-            "gate-alone",
-            _spatial_module(forward=lambda self, x: self.gate(x)),
+            "already-multiplied",
+            _spatial_module(forward=lambda self, x: x * _SpatialGate.forward(self, x)),
             Text(
-                "forward 返回了门。这个模块要返回乘过门的特征图。",
-                "`forward` returns the gate. This module returns the feature map times its gate.",
+                "`forward` 返回了乘过门的特征图。这个模块只返回门，相乘是练习 5 的事。",
+                "`forward` returns the feature map times its gate. This module returns the gate "
+                "alone; exercise 5 multiplies.",
             ),
         ),
         Mutant(
             "no-sigmoid",
-            _spatial_module(gate=lambda self, x: self.norm(self.conv(_planes(x)))),
+            _spatial_module(forward=lambda self, x: self.norm(self.conv(_planes(x)))),
             Text("门的末尾少了 sigmoid。", "The sigmoid at the end of the gate is missing."),
         ),
     ),
@@ -914,81 +922,97 @@ SPATIAL_MODULE = Exercise(
 
 
 class CBAM(nn.Module):
-    """The reference of exercise 5: the channel gate, then the spatial gate on its result."""
+    """The reference of exercise 5: multiply by one gate, then by the other of the result."""
 
-    def __init__(self, channels: int, reduction: int = 16, kernel_size: int = 7) -> None:
+    def __init__(self, channel: nn.Module, spatial: nn.Module) -> None:
         super().__init__()
-        self.channel = ChannelGate(channels, reduction)
-        self.spatial = SpatialGate(kernel_size)
+        self.channel = channel
+        self.spatial = spatial
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""
-        return self.spatial(self.channel(x))
-
-
-class _CBAM(nn.Module):
-    """Where the mutants and alternates differ: what becomes of x and the two gates."""
-
-    def __init__(self, channels: int, reduction: int = 16, kernel_size: int = 7) -> None:
-        super().__init__()
-        self.channel = _ChannelGate(channels, reduction)
-        self.spatial = _SpatialGate(kernel_size)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.spatial(self.channel(x))
+        x = x * self.channel(x)
+        return x * self.spatial(x)
 
 
 def _both(combine: Callable[[Tensor, nn.Module, nn.Module], Tensor]) -> type[nn.Module]:
-    def forward(self: _CBAM, x: Tensor) -> Tensor:
-        return combine(x, self.channel, self.spatial)
+    """An answer that differs in what becomes of x and the two gates."""
 
-    return type("CBAM", (_CBAM,), {"forward": forward})
+    class Both(nn.Module):
+        def __init__(self, channel: nn.Module, spatial: nn.Module) -> None:
+            super().__init__()
+            self.channel, self.spatial = channel, spatial
 
+        def forward(self, x: Tensor) -> Tensor:
+            return combine(x, self.channel, self.spatial)
 
-class _DefaultReduction(_CBAM):
-    def __init__(self, channels: int, reduction: int = 16, kernel_size: int = 7) -> None:
-        super().__init__(channels, 16, kernel_size)
-
-
-class _DefaultKernel(_CBAM):
-    def __init__(self, channels: int, reduction: int = 16, kernel_size: int = 7) -> None:
-        super().__init__(channels, reduction, 7)
+    return Both
 
 
-class _SequentialCBAM(nn.Sequential):
-    def __init__(self, channels: int, reduction: int = 16, kernel_size: int = 7) -> None:
-        super().__init__(_ChannelGate(channels, reduction), _SpatialGate(kernel_size))
-
-
-class _OneClass(nn.Module):
-    """Everything in one class, the layers of the spatial gate first."""
-
-    def __init__(self, channels: int, reduction: int = 16, kernel_size: int = 7) -> None:
+class _GatesInAList(nn.Module):
+    def __init__(self, channel: nn.Module, spatial: nn.Module) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(2, 1, kernel_size, padding=(kernel_size - 1) // 2, bias=False)
-        self.bn = nn.BatchNorm2d(1)
-        self.fc1 = nn.Conv2d(channels, channels // reduction, 1)
-        self.fc2 = nn.Conv2d(channels // reduction, channels, 1)
+        self.gates = [channel, spatial]
 
     def forward(self, x: Tensor) -> Tensor:
-        pools = (F.adaptive_avg_pool2d(x, 1), F.adaptive_max_pool2d(x, 1))
-        x = x * torch.sigmoid(sum(self.fc2(F.relu(self.fc1(p))) for p in pools))
-        planes = torch.cat([x.max(1, keepdim=True)[0], x.mean(1, keepdim=True)], 1)
-        return x * torch.sigmoid(self.bn(self.conv(planes)))
+        for gate in self.gates:
+            x = x * gate(x)
+        return x
 
 
-def _cbam_case(text: Text, default: bool = False, **options: object) -> Case:
+class _GatesInAModuleList(nn.Module):
+    def __init__(self, channel: nn.Module, spatial: nn.Module) -> None:
+        super().__init__()
+        self.gates = nn.ModuleList([channel, spatial])
+
+    def forward(self, x: Tensor) -> Tensor:
+        for gate in self.gates:
+            x = gate(x).expand_as(x) * x
+        return x
+
+
+def _spatial_first(x: Tensor, channel: nn.Module, spatial: nn.Module) -> Tensor:
+    x = x * spatial(x)
+    return x * channel(x)
+
+
+def _gate_of_gate(x: Tensor, channel: nn.Module, spatial: nn.Module) -> Tensor:
+    gate = channel(x)
+    return x * gate * spatial(gate)
+
+
+def _one_line(x: Tensor, channel: nn.Module, spatial: nn.Module) -> Tensor:
+    return torch.mul(channel(x) * x, spatial(channel(x) * x))
+
+
+def _kept_apart(x: Tensor, channel: nn.Module, spatial: nn.Module) -> Tensor:
+    of_channel = channel(x)
+    return x * (of_channel * spatial(x * of_channel))
+
+
+def _handed_in(draw: Draw, *layers: Callable[[], nn.Module]) -> Fresh:
+    """Layers of torch in a row, for an answer that is handed a module.
+
+    Copied at every use, by code that is not the exercises' own: this may not run in an answer.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(draw.integer(0, 9999))
+        module = nn.Sequential(*(make() for make in layers))
+    return Fresh(partial(deepcopy, module), f"Sequential({', '.join(map(repr, module))})")
+
+
+def _gates_case(text: Text, batch: int | None = None, **options: object) -> Case:
     def make(draw: Draw) -> Call:
-        # At least two hidden units, so that no bias of theirs looks like one of BatchNorm's.
-        reduction = draw.pick(3, 4, 5)
-        channels = 32 if default else reduction * draw.integer(4, 6)
-        height, width = draw.integer(7, 8), draw.integer(9, 11)
-        x = draw.normal(draw.integer(2, 3), channels, height, width)
-        x = x + 2 * draw.normal(1, channels, 1, 1)
-        build = {"channels": channels}
-        if not default:
-            build |= {"reduction": reduction, "kernel_size": draw.pick(3, 5)}
-        return Call((x,), build)
+        channels = draw.integer(6, 12)
+        height, width = draw.integer(5, 7), draw.integer(8, 10)
+        x = draw.normal(batch or draw.integer(2, 3), channels, height, width)
+        mix = partial(nn.Conv2d, channels, channels, 1, bias=False)
+        look = partial(nn.Conv2d, channels, 1, 3, padding=1, bias=False)
+        build = {
+            "channel": _handed_in(draw, partial(nn.AdaptiveAvgPool2d, 1), mix, nn.Sigmoid),
+            "spatial": _handed_in(draw, look, nn.Sigmoid),
+        }
+        return Call((2 * x + 2 * draw.normal(1, channels, 1, 1),), build)
 
     return Case(text, make, **options)
 
@@ -998,13 +1022,13 @@ CBAM_MODULE = Exercise(
     kind="implement",
     title=Text("两个门合起来", "Both gates together"),
     difficulty=2,
-    minutes=3,
+    minutes=4,
     points=2,
     reference=CBAM,
     cases=(
-        _cbam_case(Text("推理模式，高与宽不等", "eval mode, height and width differ")),
-        _cbam_case(Text("默认的缩减比与卷积核", "the default reduction and kernel"), default=True),
-        _cbam_case(
+        _gates_case(Text("高与宽不等", "height and width differ")),
+        _gates_case(Text("批里只有一张图", "a batch of one"), 1),
+        _gates_case(
             Text("训练模式，双精度", "train mode, double precision"),
             dtype=torch.float64,
             training=True,
@@ -1013,33 +1037,50 @@ CBAM_MODULE = Exercise(
     mutants=(
         Mutant(
             "parallel",
-            _both(lambda x, channel, spatial: x * channel.gate(x) * spatial.gate(x)),
+            _both(lambda x, channel, spatial: x * channel(x) * spatial(x)),
             Text(
-                "两个门都由 x 算出，互不相干。空间门看的应当是通道门乘过之后的特征图。",
-                "Both gates are computed from x, side by side. The spatial gate must see the map "
-                "as the channel gate has left it.",
+                "两个门都由 `x` 算出，互不相干。空间门看的应当是通道门乘过之后的特征图。",
+                "Both gates are computed from `x`, side by side. The spatial gate must see the "
+                "feature map as the channel gate has left it.",
             ),
         ),
         Mutant(
             "spatial-first",
-            _both(lambda x, channel, spatial: channel(spatial(x))),
+            _both(_spatial_first),
             Text(
-                "次序反了：空间门在前，通道门在后。",
-                "The order is reversed: the spatial gate comes first here.",
+                "次序反了：这里空间门在前，通道门在后。",
+                "The order is reversed: here the spatial gate comes first, then the channel gate.",
             ),
         ),
         Mutant(
             "scaled-input",
-            _both(lambda x, channel, spatial: x * spatial.gate(channel(x))),
+            _both(lambda x, channel, spatial: x * spatial(x * channel(x))),
             Text(
-                "空间门看对了张量，却乘在了 x 上，通道门的作用丢失了。",
-                "The spatial gate sees the right tensor but multiplies x, so the effect of the "
+                "空间门看对了张量，却乘在了 `x` 上，通道门的作用丢失了。",
+                "The spatial gate sees the right tensor but multiplies `x`, so the effect of the "
                 "channel gate is lost.",
             ),
         ),
         Mutant(
+            "gate-of-gate",
+            _both(_gate_of_gate),
+            Text(
+                "空间门看到的是通道门本身，不是乘过它的特征图。",
+                "The spatial gate sees the channel gate itself, not the feature map multiplied by "
+                "it.",
+            ),
+        ),
+        Mutant(
+            "not-multiplied",
+            _both(lambda x, channel, spatial: spatial(x * channel(x))),
+            Text(
+                "返回的只是空间门，没有乘到特征图上。",
+                "This returns the spatial gate alone; the feature map is not multiplied by it.",
+            ),
+        ),
+        Mutant(
             "summed",
-            _both(lambda x, channel, spatial: channel(x) + spatial(x)),
+            _both(lambda x, channel, spatial: x * channel(x) + x * spatial(x)),
             Text(
                 "两个结果相加了。CBAM 是一个接一个，不是两路相加。",
                 "The two results are added. CBAM applies one after the other, not side by side.",
@@ -1047,51 +1088,44 @@ CBAM_MODULE = Exercise(
         ),
         Mutant(
             "channel-only",
-            _both(lambda x, channel, spatial: channel(x)),
-            Text("forward 里没有用空间门。", "`forward` does not use the spatial gate."),
+            _both(lambda x, channel, spatial: x * channel(x)),
+            Text("`forward` 里没有用空间门。", "`forward` does not use the spatial gate."),
         ),
         Mutant(
             "spatial-only",
-            _both(lambda x, channel, spatial: spatial(x)),
-            Text("forward 里没有用通道门。", "`forward` does not use the channel gate."),
+            _both(lambda x, channel, spatial: x * spatial(x)),
+            Text("`forward` 里没有用通道门。", "`forward` does not use the channel gate."),
         ),
         Mutant(
             "residual-inside",
-            _both(lambda x, channel, spatial: x + spatial(channel(x))),
+            _both(lambda x, channel, spatial: x + _one_line(x, channel, spatial)),
             Text(
-                "多加了一个 x。相加是残差块的事。",
-                "There is an extra x. The addition belongs to the residual block.",
+                "多加了一个 `x`。相加是残差块的事。",
+                "There is an extra `x`. The addition belongs to the residual block.",
             ),
         ),
         Mutant(
-            "reduction-not-handed-on",
-            _DefaultReduction,
+            "plain-list",
+            _GatesInAList,
             Text(
-                "reduction 没有传给通道门，它用了默认值。",
-                "`reduction` is not handed to the channel gate, which falls back on its default.",
-            ),
-        ),
-        Mutant(
-            "kernel-not-handed-on",
-            _DefaultKernel,
-            Text(
-                "kernel_size 没有传给空间门，它用了默认值。",
-                "`kernel_size` is not handed to the spatial gate, which falls back on its default.",
+                "两个门放在普通的列表里，没有登记：优化器看不到它们的参数，`train`、`eval` 与 `to` "
+                "也到不了它们。",
+                "The gates are in a plain list and not registered: no optimiser sees their "
+                "parameters, and `train`, `eval` and `to` do not reach them.",
             ),
         ),
     ),
     alternates=(
-        Alternate("sequential", _SequentialCBAM),
-        Alternate("one-class", _OneClass),
+        Alternate("one-line", _both(_one_line)),
+        Alternate("gates-kept-apart", _both(_kept_apart)),
+        Alternate("module-list", _GatesInAModuleList),
     ),
 )
 
 # --- cbam-block: where it stands -----------------------------------------------------------------
 
 
-def _make_layers(
-    block: nn.Module, channels_in: int, channels: int, stride: int, reduction: int
-) -> None:
+def _make_layers(block: nn.Module, channels_in: int, channels: int, stride: int) -> None:
     block.conv1 = nn.Conv2d(channels_in, channels, 3, stride=stride, padding=1, bias=False)
     block.bn1 = nn.BatchNorm2d(channels)
     block.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
@@ -1102,17 +1136,17 @@ def _make_layers(
             nn.Conv2d(channels_in, channels, 1, stride=stride, bias=False),
             nn.BatchNorm2d(channels),
         )
-    block.attention = CBAM(channels, reduction)
 
 
 class CBAMBlock(nn.Module):
-    """The reference of exercise 6: the block of ResNet-18 with CBAM in its residual branch."""
+    """The reference of exercise 6: the block of ResNet-18 with a slot in its residual branch."""
 
     def __init__(
-        self, channels_in: int, channels: int, stride: int = 1, reduction: int = 16
+        self, channels_in: int, channels: int, attention: nn.Module, stride: int = 1
     ) -> None:
         super().__init__()
-        _make_layers(self, channels_in, channels, stride, reduction)
+        _make_layers(self, channels_in, channels, stride)
+        self.attention = attention
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) -> (B, C, H / stride, W / stride), rounded up."""
@@ -1124,10 +1158,11 @@ class _Block(nn.Module):
     """Mutants and alternates differ in `forward`."""
 
     def __init__(
-        self, channels_in: int, channels: int, stride: int = 1, reduction: int = 16
+        self, channels_in: int, channels: int, attention: nn.Module, stride: int = 1
     ) -> None:
         super().__init__()
-        _make_layers(self, channels_in, channels, stride, reduction)
+        _make_layers(self, channels_in, channels, stride)
+        self.attention = attention
 
     def until_norm(self, x: Tensor) -> Tensor:
         return self.conv2(F.relu(self.bn1(self.conv1(x))))
@@ -1140,8 +1175,23 @@ def _block(forward: Callable[[_Block, Tensor], Tensor]) -> type[nn.Module]:
     return type("CBAMBlock", (_Block,), {"forward": forward})
 
 
-def _no_projection(self: _Block, x: Tensor) -> Tensor:
-    return F.relu(x + self.attention(self.branch(x)))
+class _BranchInARow(nn.Module):
+    """The whole residual branch as one `Sequential`."""
+
+    def __init__(
+        self, channels_in: int, channels: int, attention: nn.Module, stride: int = 1
+    ) -> None:
+        super().__init__()
+        _make_layers(self, channels_in, channels, stride)
+        layers = (self.conv1, self.bn1, nn.ReLU(), self.conv2, self.bn2, attention)
+        del self.conv1, self.bn1, self.conv2, self.bn2
+        shortcut = self.shortcut
+        del self.shortcut  # its parameters come last in the reference too
+        self.branch = nn.Sequential(*layers)
+        self.shortcut = shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.branch(x) + self.shortcut(x)).clamp(min=0)
 
 
 def _step_by_step(self: _Block, x: Tensor) -> Tensor:
@@ -1153,19 +1203,20 @@ def _step_by_step(self: _Block, x: Tensor) -> Tensor:
     return out.relu()
 
 
-def _gate_by_gate(self: _Block, x: Tensor) -> Tensor:
-    out = self.attention.channel(self.branch(x))
-    out = self.attention.spatial(out)
-    return torch.clamp(out + self.shortcut(x), min=0)
-
-
 def _block_case(text: Text, grows: bool, stride: int, **options: object) -> Case:
     def make(draw: Draw) -> Call:
-        channels = 4 * draw.integer(2, 4)
+        channels = 2 * draw.integer(2, 4)
         channels_in = channels // 2 if grows else channels
         x = draw.normal(draw.integer(2, 3), channels_in, draw.integer(8, 9), draw.integer(10, 12))
-        build = {"channels_in": channels_in, "channels": channels}
-        return Call((x,), build | {"stride": stride, "reduction": 4})
+        look = partial(nn.Conv2d, channels, channels, 5, padding=2, bias=False)
+        build = {
+            "channels_in": channels_in,
+            "channels": channels,
+            # Not the other way round: `out += shortcut` may overwrite no output that is still needed.
+            "attention": _handed_in(draw, nn.Tanh, look),
+            "stride": stride,
+        }
+        return Call((x,), build)
 
     return Case(text, make, **options)
 
@@ -1205,9 +1256,9 @@ CBAM_BLOCK = Exercise(
             "after-the-last-relu",
             _block(lambda self, x: self.attention(F.relu(self.branch(x) + self.shortcut(x)))),
             Text(
-                "CBAM 在整个块的末尾。它要在相加之前，只乘残差分支。",
-                "CBAM comes at the very end of the block. It stands before the addition and gates "
-                "the residual branch alone.",
+                "CBAM 在整个块的末尾。它要在相加之前，它的门只乘残差分支。",
+                "CBAM comes at the very end of the block. It stands before the addition, and its "
+                "gates multiply the residual branch alone.",
             ),
         ),
         Mutant(
@@ -1229,30 +1280,43 @@ CBAM_BLOCK = Exercise(
                 )
             ),
             Text(
-                "CBAM 在最后一个批归一化之前。它在批归一化之后。",
-                "CBAM stands before the last batch normalization. It stands behind it.",
+                "CBAM 在最后一个批归一化之前。它应当在批归一化之后。",
+                "CBAM stands before the last batch normalization. Its place is after it.",
             ),
         ),
         Mutant(
             "on-the-shortcut",
             _block(lambda self, x: F.relu(self.attention(self.shortcut(x)) + self.branch(x))),
             Text(
-                "被乘门的是捷径，不是残差分支。",
-                "It is the shortcut that is gated, not the residual branch.",
+                "走过 CBAM 的是捷径，不是残差分支。",
+                "It is the shortcut that passes through CBAM, not the residual branch.",
+            ),
+        ),
+        Mutant(
+            "multiplied-again",
+            _block(
+                lambda self, x: F.relu(
+                    self.shortcut(x) + self.branch(x) * self.attention(self.branch(x))
+                )
+            ),
+            Text(
+                "分支又乘了一次 `attention` 的输出。CBAM 返回的已经是乘过门的特征图。",
+                "The branch is multiplied by the output of `attention` once more. What CBAM "
+                "returns is the feature map already multiplied by its gates.",
             ),
         ),
         Mutant(
             "not-used",
             _block(lambda self, x: F.relu(self.shortcut(x) + self.branch(x))),
-            Text("forward 里没有用 CBAM。", "`forward` does not use CBAM."),
+            Text("`forward` 里没有用 `attention`。", "`forward` does not use `attention`."),
         ),
         Mutant(
             "no-projection",
-            _block(_no_projection),
+            _block(lambda self, x: F.relu(x + self.attention(self.branch(x)))),
             Text(
-                "相加的是 x 本身。步幅或通道数改变时形状就对不上；捷径要先经过 self.shortcut。",
-                "It is x itself that is added. Where stride or channels change, the shapes do not "
-                "fit; the shortcut goes through self.shortcut.",
+                "相加的是 `x` 本身。步幅或通道数改变时形状就对不上；捷径要先经过 `self.shortcut`。",
+                "It is `x` itself that is added. Where stride or channels change, the shapes do "
+                "not fit; the shortcut goes through `self.shortcut`.",
             ),
         ),
         Mutant(
@@ -1268,7 +1332,7 @@ CBAM_BLOCK = Exercise(
     ),
     alternates=(
         Alternate("step-by-step", _block(_step_by_step)),
-        Alternate("gate-by-gate", _block(_gate_by_gate)),
+        Alternate("branch-in-a-row", _BranchInARow),
     ),
 )
 
@@ -1386,7 +1450,7 @@ BUG_SETTINGS = Exercise(
             "ratio-as-width",
             _settings(lambda channels, reduction: (reduction, reduction)),
             Text(
-                "reduction 被当成了隐藏单元数。它是比：通道数除以它。",
+                "`reduction` 被当成了隐藏单元数。它是比：通道数除以它。",
                 "`reduction` is used as the number of hidden units. It is a ratio: the channels "
                 "are divided by it.",
             ),
@@ -1524,8 +1588,8 @@ BUG_WEIGHTS = Exercise(
             "outputs-for-inputs",
             lambda weight: weight.transpose(0, 1),
             Text(
-                "输出轴与输入轴互换了，形状变成 (2, 1, k, k)，卷积读不了它。",
-                "The axes of outputs and inputs are exchanged; the shape becomes (2, 1, k, k), "
+                "输出轴与输入轴互换了，形状变成 `(2, 1, k, k)`，卷积读不了它。",
+                "The axes of outputs and inputs are exchanged; the shape becomes `(2, 1, k, k)`, "
                 "which the convolution cannot use.",
             ),
         ),
@@ -1572,9 +1636,9 @@ BUG_WEIGHTS_SYMPTOM = choice(
     "d",
     {
         "a": Text(
-            "不会：两边的形状都是 (1, 2, 7, 7)，名字也可以相同，strict 也不报错。",
-            "No: both have shape (1, 2, 7, 7), and the names may be equal too; even strict "
-            "loading does not complain.",
+            "不会：两边的形状都是 `(1, 2, 7, 7)`，名字也相同，严格模式也不报错。",
+            "No: both have shape `(1, 2, 7, 7)` and the same name, so even strict loading does not "
+            "complain.",
         ),
         "b": Text(
             "不会：sigmoid 之后的值总在 0 与 1 之间。",
@@ -1692,7 +1756,7 @@ CBAM_PARAMETERS = Exercise(
             Text(
                 "卷积核按所有通道数了。它只看两个平面，参数与通道数无关。",
                 "The kernel is counted over all channels. It sees two planes only, and its "
-                "parameters do not depend on C.",
+                "parameters do not depend on the number of channels.",
             ),
         ),
         Mutant(
@@ -1716,14 +1780,14 @@ CBAM_PARAMETERS = Exercise(
             "norm-ignored",
             _count(norms=0),
             Text(
-                "norm 为真时也没有数批归一化的参数。",
-                "The parameters of batch normalization are not counted where norm is true.",
+                "`norm` 为真时也没有数批归一化的参数。",
+                "The parameters of batch normalization are not counted where `norm` is true.",
             ),
         ),
         Mutant(
             "bias-ignored",
             _count(biases=lambda c, p: 0),
-            Text("bias 为真时也没有数偏置。", "The biases are not counted where bias is true."),
+            Text("`bias` 为真时也没有数偏置。", "The biases are not counted where `bias` is true."),
         ),
         Mutant(
             "rounded-late",
@@ -1733,9 +1797,9 @@ CBAM_PARAMETERS = Exercise(
                 hidden=lambda c, r: (2 * c * c // r, c // r),
             ),
             Text(
-                "先乘后除，除不尽时就不同了：先算 p，再乘 2C。",
-                "Multiplying before dividing differs where a remainder is left: find p first, then "
-                "multiply by 2C.",
+                "先乘后除，除不尽时就不同了：先算 $p$，再乘 $2C$。",
+                "Multiplying before dividing differs where a remainder is left: find $p$ first, "
+                "then multiply by $2C$.",
             ),
         ),
     ),
@@ -1792,8 +1856,8 @@ QUIZ_FRESH = choice(
             "That is the effect of one gate. The channel gate and the spatial gate both multiply.",
         ),
         "d": Text(
-            "权重为 0 的是批归一化，不是门：sigmoid(0) 是 0.5，不是 0。",
-            "It is the batch normalization that has the weight 0, not the gate: sigmoid(0) is "
+            "权重为 0 的是批归一化，不是门：$\\sigma(0)$ 是 0.5，不是 0。",
+            "It is the batch normalization that has the weight 0, not the gate: $\\sigma(0)$ is "
             "0.5, not 0.",
         ),
     },
