@@ -1212,7 +1212,7 @@ def _block_case(text: Text, grows: bool, stride: int, **options: object) -> Case
         build = {
             "channels_in": channels_in,
             "channels": channels,
-            # Not the other way round: `out += shortcut` may overwrite no output that is still needed.
+            # In this order: an answer may write `out += shortcut` over the output.
             "attention": _handed_in(draw, nn.Tanh, look),
             "stride": stride,
         }
@@ -1820,15 +1820,15 @@ QUIZ_MIRROR = choice(
             "it does change.",
         ),
         "b": Text(
-            "两个平面确实跟着翻转，但 7×7 的卷积核并不左右对称，所以卷积的结果不是原来的镜像。",
-            "The two planes do mirror, but a kernel of 7×7 is not symmetric, so the convolution "
-            "does not give the mirrored result.",
+            "两个平面确实跟着翻转，但随机的 7×7 卷积核并不左右对称，所以卷积的结果不是原来的镜像。",
+            "The two planes do mirror, but a random kernel of 7×7 is not symmetric, so the "
+            "convolution does not give the mirrored result.",
         ),
         "c": Text(
-            "均值与最大值不记得位置，通道门不变；卷积核不对称，镜像的图便没有镜像的门。任务对称时，训练把它推向对称，但不会恰好对称。",
-            "Mean and maximum do not know positions, so the channel gate stays; the kernel is not "
-            "symmetric, so the mirrored map has no mirrored gate. Where the task is symmetric, "
-            "training pushes the kernel towards symmetry, but never quite there.",
+            "均值与最大值不记得位置，通道门不变；随机的卷积核不对称，镜像的图便没有镜像的门。训练出来的卷积核也没有什么使它恰好对称。",
+            "Mean and maximum do not know positions, so the channel gate stays; a random kernel is "
+            "not symmetric, so the mirrored map has no mirrored gate. Nor does anything make a "
+            "trained kernel exactly symmetric.",
         ),
         "d": Text(
             "通道门只看每个通道的均值与最大值，翻转不改变它们。",
@@ -1848,8 +1848,10 @@ QUIZ_FRESH = choice(
             "That would take gates of 1. A sigmoid near zero is 0.5, far from 1.",
         ),
         "b": Text(
-            "两个门都在 0.5 附近，一个接一个相乘，约为四分之一。",
-            "Both gates are near 0.5, and one multiplies after the other: about a quarter.",
+            "两个门都在 0.5 附近，一个接一个相乘，约为四分之一。所以给一个训练好的 ResNet 装上 "
+            "CBAM，它的输出立刻就变了。",
+            "Both gates are near 0.5, and one multiplies after the other: about a quarter. So a "
+            "trained ResNet that is given CBAM has other outputs at once.",
         ),
         "c": Text(
             "这是一个门的效果。通道门与空间门接连相乘。",
