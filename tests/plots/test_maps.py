@@ -74,5 +74,22 @@ def test_position_maps_mark_every_query_in_the_picture_and_in_its_own_map():
     assert [b.get_xy() for b in picture.patches] == [(4.0, 0.0), (20.0, 6.0)]
     assert [b.get_xy() for b in second.patches] == [(20.0, 6.0)]
     assert (second.patches[0].get_width(), second.patches[0].get_height()) == (4.0, 2.0)
-    assert [axis.get_title() for axis in (first, second)] == ["PAM of A: near", "PAM of B: far"]
+    assert first.get_title().startswith("PAM of A: near\n")
+    assert second.get_title().startswith("PAM of B: far\n")
     assert second.images[1].get_array().tolist() == maps[1].tolist()
+
+
+def test_dual_attention_says_how_large_the_largest_weight_is_and_draws_queries_at_their_cells():
+    position = torch.full((2, 4, 6), 0.5 / 23)
+    position[0, 1, 5] = position[1, 3, 0] = 0.5
+    channel = torch.rand(5, 5).softmax(1)
+    queries = {"sky": (0, 2), "road": (3, 5)}
+    figure = plots.dual_attention(torch.rand(3, 16, 24), queries, position, channel)
+    first, sky, road, matrix = figure.axes[:4]
+    assert sky.get_title() == "PAM of A: sky\nmean 4.2 %, up to 50.0 %"
+    assert road.get_title().startswith("PAM of B: road")
+    boxes = [box.get_xy() for box in first.patches]
+    assert boxes == [(8, 0), (20, 12)]
+    assert [box.get_xy() for axis in (sky, road) for box in axis.patches] == boxes
+    assert torch.equal(torch.tensor(sky.images[1].get_array()), position[0])
+    assert torch.equal(torch.tensor(matrix.images[0].get_array()), channel)
