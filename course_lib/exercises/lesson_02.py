@@ -1879,9 +1879,10 @@ QUIZ_SHARING = choice(
             "The biases are only one reason. Without them the ReLU still makes the order matter.",
         ),
         "c": Text(
-            "两者都去掉，g 就是一个矩阵，先加后加才总是一样；留着偏置，走两遍就加了两次。",
-            "With both gone, g is a matrix, and only then sums always pass through; with biases "
-            "left, two passes add them twice.",
+            "两者都去掉，$g$ 就是一个矩阵，先加再乘与先乘再加才总是一样；留着偏置，走两遍就加"
+            "了两次。",
+            "With both gone, $g$ is a matrix, and only then adding before always equals adding "
+            "after; with biases left, two passes add them twice.",
         ),
         "d": Text(
             "批里有几张图与此无关：每张图各走各的。",
