@@ -94,6 +94,8 @@ def resnet(
     multi_grid: Sequence[int] | None = None,
     stem: str = "large",
     width: int = 64,
+    groups: int = 1,
+    group_width: int = 64,
 ) -> ResNet:
     """A ResNet with the mechanism called so in its authors' place.
 
@@ -108,6 +110,8 @@ def resnet(
         multi_grid: factors of the dilations of the last stage's blocks.
         stem: ``"large"`` or ``"small"``.
         width: channels of the stem.
+        groups: of the 3×3 convolutions from depth 50 on.
+        group_width: channels of a group in the first stage.
 
     Raises:
         ValueError: if an argument has no such value, or the mechanism refuses an option.
@@ -124,4 +128,6 @@ def resnet(
         multi_grid=multi_grid,
         stem=stem,
         width=width,
+        groups=groups,
+        group_width=group_width,
     )

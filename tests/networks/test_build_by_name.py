@@ -24,6 +24,13 @@ COUNTS = [
     ("resnet50", {"attention": "se", "attention_options": {"bias": False}}, 28_071_976, 4.092),
     ("resnet101", {"attention": "se"}, 49_326_872, None),
     ("resnet152", {"attention": "se"}, 66_821_848, None),
+    ("resnet50", {"groups": 32, "group_width": 4}, 25_028_904, None),
+    (
+        "resnet50",
+        {"attention": "se", "groups": 32, "group_width": 4},
+        27_559_896,
+        4.233,
+    ),
     ("resnet18", {"attention": "cbam"}, 11_779_392, None),
     ("resnet50", {"attention": "cbam"}, 28_089_624, 4.096),
     ("resnet101", {"attention": "cbam"}, 49_330_172, None),
