@@ -252,6 +252,8 @@ def test_names_are_sorted_and_all_can_be_built():
         ("resnet50", {"multi_grid": (1, 2)}, "must have 3 factors"),
         ("resnet50", {"multi_grid": (0, 1, 2)}, "must be positive factors"),
         ("resnet18", {"attention": "bam", "stages": (4,)}, "has no slot in stages="),
+        ("resnet18", {"groups": 32, "group_width": 4}, "depth=18 has no groups"),
+        ("resnet50", {"groups": 0}, "groups=0 of group_width=64 hold no channels"),
     ],
 )
 def test_wrong_arguments_are_refused_in_one_line(name, options, message):
