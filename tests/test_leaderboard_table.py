@@ -58,7 +58,7 @@ def test_the_page_is_that_of_the_rows():
 def test_what_the_readme_says_of_the_rows():
     read = reading.read(ROWS)
     beats = {rule: set(names) for rule, names in read.beats.items()}
-    assert {"se", "gc", "cbam_channel", "pam", "nonlocal"} <= beats["cue"]
+    assert {"se", "gc", "cbam_channel", "nonlocal"} <= beats["cue"]
     assert {"cbam_channel", "cbam_channel, max only"} <= beats["flare"]
     assert read.mean.loc["se", "flare"] < scenes.rule_named("flare").chance + 3
     assert {"coordinate", "spm", "triplet", "lka", "van"} <= beats["lane"]
