@@ -178,7 +178,12 @@ def run(units: Sequence[Unit], table: Path, jobs: int) -> None:
 
 
 def draw(table: Path, picture: Path) -> None:
-    """Draw mean and standard deviation over the seeds; rows are ordered by their mean colour."""
+    """Draw mean and standard deviation over the seeds; rows are ordered by their mean colour.
+
+    Args:
+        table: what was measured.
+        picture: the PNG file to write.
+    """
     accuracy = read(table).groupby(["contestant", "rule"])["accuracy"]
     mean, std = accuracy.mean().unstack(), accuracy.std().unstack()
     chance = [scenes.rule_named(rule).chance for rule in mean.columns]
@@ -186,7 +191,7 @@ def draw(table: Path, picture: Path) -> None:
     figure = plots.heat_map(
         mean.loc[order].to_numpy(),
         std.loc[order].to_numpy(),
-        list(order),
+        [f"{name} (control)" if name in reading.CONTROLS else name for name in order],
         list(mean.columns),
         chance,
         "Balanced accuracy in %, mean ± standard deviation over seeds",

@@ -149,7 +149,7 @@ def dual_attention(
         channel: (C, C), the CAM map; every row sums to 1.
     """
     count = len(queries)
-    columns = 3
+    columns = 2 if count <= 2 else 3
     rows = -(-(count + 2) // columns)
     figure, axes = new_figure(3.0 * columns, 2.7 * rows, rows, columns)
     places = list(axes.flat)
@@ -170,9 +170,9 @@ def dual_attention(
             alpha=np.clip(1.5 * weights / weights.max(), 0, 0.9),
         )
         # Colours are relative to the largest weight, so that the title has to say how large it is.
-        largest, uniform = 100 * weights.max(), 100 / weights.size
-        weight = f"largest weight {largest:.1f} %, uniform {uniform:.1f} %"
-        axis.set_title(f"PAM of {marks[number]}: {name}\n{weight}")
+        largest, mean = 100 * weights.max(), 100 / weights.size
+        title = f"PAM of {marks[number]}: {name}\nmean {mean:.1f} %, up to {largest:.1f} %"
+        axis.set_title(title)
         for drawn in (places[0], axis):
             drawn.add_patch(
                 Rectangle(

@@ -57,7 +57,7 @@ def danet_command(
     device: Device = "auto",
     network: Network = None,
 ) -> None:
-    """Train DANet; write checkpoint.pt, history.csv, curves.png, predictions.png, attention.png.
+    """Train DANet; write checkpoint.pt, history.csv, curves.png, predictions.png, attention-….png.
 
     Exit status: 0 when all is written, 2 for wrong arguments or data.
     """

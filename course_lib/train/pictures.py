@@ -14,11 +14,12 @@ from course_lib.train.danet import Trained, predict
 from course_lib.train.tasks import Task
 
 _ROWS = 4  # pictures in predictions.png
-_QUERIES = 4  # PAM maps in attention.png
+_ATTENDED = 3  # of these, with a picture of the attention maps each
+_QUERIES = 4  # PAM maps in such a picture
 
 
 def write(trained: Trained, task: Task, head: str, folder: Path) -> list[Path]:
-    """Draw curves.png, predictions.png and, where there is attention, attention.png.
+    """Draw curves.png, predictions.png and, where there is attention, attention-1.png to -3.png.
 
     Returns:
         The paths of what was written.
@@ -31,8 +32,10 @@ def write(trained: Trained, task: Task, head: str, folder: Path) -> list[Path]:
     )
     written.append(plots.save(figure, folder / "predictions.png"))
     if head == "dual":
-        figure = _attention(trained.network, task, images[:1], labels[0])
-        written.append(plots.save(figure, folder / "attention.png"))
+        # Several pictures, for a network may look at a thing of one colour and past another one.
+        for place in range(min(_ATTENDED, len(images))):
+            figure = _attention(trained.network, task, images[place : place + 1], labels[place])
+            written.append(plots.save(figure, folder / f"attention-{place + 1}.png"))
     return written
 
 

@@ -168,5 +168,6 @@ def test_feedback_is_passive(run: Run) -> None:
     page = run.course.root / "feedback" / "active feedback" / "tiny" / "tiny.html"
     shown = page.read_text(encoding="utf-8").split("</head>")[1]
     assert "<b>bold</b>" in shown
+    assert "<i>prose</i>" in shown
     assert not ACTS.search(shown)
     assert ACTS.search("<b onclick=x>")
