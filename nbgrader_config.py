@@ -13,7 +13,10 @@ c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "*.md"
 
 # Feedback and formgrader: nothing of a submission is obeyed by a browser, no hidden test is shown.
 c.HTMLExporter.sanitize_html = True
-c.HTMLExporter.filters = {"clean_html": "course_lib.grading.feedback.clean_html"}
+c.HTMLExporter.filters = {
+    "clean_html": "course_lib.grading.feedback.clean_html",
+    "markdown2html": "course_lib.grading.feedback.markdown2html",
+}
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
     "nbgrader.preprocessors.ClearHiddenTests",

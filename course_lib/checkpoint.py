@@ -2,17 +2,17 @@
 
 import importlib.util
 import io
-import os
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
+
+from course_lib.atomic import replacing
 
 CHECKPOINT = "checkpoint.pt"
 HISTORY = "history.csv"
@@ -73,14 +73,17 @@ class Checkpoint:
         """Write checkpoint and history; whoever kills the run finds the old ones or the new."""
         if self._folder is None:
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
         states = {name: part.state_dict() for name, part in self._parts.items()}
         content = {"format": _FORMAT, "identity": self._identity(), "states": states, "rows": rows}
-        _replace(self._folder / CHECKPOINT, lambda file: torch.save(content, file))
-        _replace(self._folder / HISTORY, table(rows).to_csv)
+        history = table(rows)
+        with replacing(self._folder / CHECKPOINT) as new:
+            torch.save(content, new)
+        with replacing(self._folder / HISTORY) as new:
+            history.to_csv(new)
         if self._excel:
-            history = table(rows)
-            _replace(self._folder / WORKBOOK, lambda f: history.to_excel(f, sheet_name="history"))
+            # Given open: pandas knows no format by the temporary name.
+            with replacing(self._folder / WORKBOOK) as new, new.open("wb") as file:
+                history.to_excel(file, sheet_name="history")
 
     def resume(self, epochs: int) -> list[dict[str, float]]:
         """Take up a checkpoint, if there is one; nothing is changed if it is refused.
@@ -123,10 +126,3 @@ class Checkpoint:
 def table(rows: list[dict[str, float]]) -> pd.DataFrame:
     """The history: one row an epoch, from 1."""
     return pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="epoch"))
-
-
-def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    new = path.with_name(path.name + ".new")
-    with new.open("wb") as file:
-        write(file)
-    os.replace(new, path)

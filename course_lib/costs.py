@@ -12,9 +12,11 @@ additions and gates are not among them, so that a mechanism with 0 MACs still ta
 import copy
 import html
 import os
+import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,6 +27,16 @@ from torch.utils.flop_counter import FlopCounterMode
 from course_lib.attention import create
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler writes a line for every start
+
+
+def processor() -> str:
+    """The name of this machine's processor, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    found = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return found[0] if found else platform.processor() or platform.machine()
 
 
 def count_parameters(module: nn.Module, *, trainable: bool = False) -> int:

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from course_lib import attention
 from course_lib.bilingual import Text, show
+from course_lib.costs import count_parameters
 from course_lib.data import scenes
 from course_lib.networks.slot import Slot
 from course_lib.networks.small import ConvolutionGate, SmallNetwork
@@ -176,9 +177,9 @@ def control(mechanism: Slot) -> Contestant:
     It is the narrowest network of 16 channels or more that has at least the parameters of the
     network with the mechanism. What it cannot do is not for lack of parameters or of a gate.
     """
-    needed = _parameters(Contestant(mechanism).build(0))
+    needed = count_parameters(Contestant(mechanism).build(0))
     channels = 16
-    while _parameters(Contestant(ConvolutionGate, channels).build(0)) < needed:
+    while count_parameters(Contestant(ConvolutionGate, channels).build(0)) < needed:
         channels += 1
     return Contestant(ConvolutionGate, channels)
 
@@ -240,13 +241,7 @@ def compare(
         ValueError: if there is no such rule, no contestant, no seed, or fewer than two steps.
     """
     chosen = scenes.rule_named(rule)
-    if not contestants or not seeds:
-        raise ValueError("nothing to compare; give at least one contestant and one seed")
-    if steps is None:
-        steps = chosen.steps
-    if steps < 2:
-        raise ValueError(f"steps={steps} is too few for a schedule; use at least 2")
-    steps = 2 if shortened() else steps
+    steps = _steps(contestants, seeds, chosen.steps if steps is None else steps)
     # Built before any thread starts: initialisation uses torch's global random numbers.
     networks = {
         (name, seed): contestant.build(seed, chosen.classes).to(device)
@@ -267,6 +262,15 @@ def compare(
     return _side_by_side(networks, list(contestants), seeds, run)
 
 
+def _steps(contestants: Mapping[str, object], seeds: Sequence[int], steps: int) -> int:
+    """The steps to train, after a look at what is to be compared."""
+    if not contestants or not seeds:
+        raise ValueError("nothing to compare; give at least one contestant and one seed")
+    if steps < 2:
+        raise ValueError(f"steps={steps} is too few for a schedule; use at least 2")
+    return 2 if shortened() else steps
+
+
 def _side_by_side(
     networks: Mapping[tuple[str, int], nn.Module],
     names: Sequence[str],
@@ -283,12 +287,8 @@ def _side_by_side(
     )
     if shortened():
         show(_SHORTENED)
-    parameters = {name: _parameters(networks[name, seeds[0]]) for name in names}
+    parameters = {name: count_parameters(networks[name, seeds[0]]) for name in names}
     return Comparison(accuracy, parameters, networks, seconds, shortened())
-
-
-def _parameters(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _train(
@@ -396,11 +396,7 @@ def compare_classifiers(
     Raises:
         ValueError: if there is no contestant, no seed, or fewer than two steps.
     """
-    if not contestants or not seeds:
-        raise ValueError("nothing to compare; give at least one contestant and one seed")
-    if steps < 2:
-        raise ValueError(f"steps={steps} is too few for a schedule; use at least 2")
-    steps = 2 if shortened() else steps
+    steps = _steps(contestants, seeds, steps)
     networks = {}
     for seed in seeds:
         for name, build in contestants.items():

@@ -49,7 +49,7 @@ def test_a_run_writes_rows_and_a_picture_and_the_next_one_only_adds(tmp_path, mo
     both = _run(table, "--contestants", "eca", "plain")
     assert list(both["contestant"]) == ["eca", "plain"]
     pd.testing.assert_frame_equal(both[both["contestant"] == "eca"], first)
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob(".*.new"))
 
 
 def test_a_killed_run_is_continued(tmp_path):

@@ -26,7 +26,7 @@ def _table() -> dict[str, set[str]]:
 
 ALLOWED = _table()
 # The library must be importable where the rest of the course is not installed.
-LIGHT = {"bilingual", "attention", "networks", "metrics", "costs", "checks"}
+LIGHT = {"atomic", "bilingual", "attention", "networks", "metrics", "costs", "checks"}
 LIGHT_PACKAGES = {"torch", "numpy", "IPython"}
 STANDARD = __import__("sys").stdlib_module_names
 

@@ -1,7 +1,6 @@
 """Build, execute, release and compare the derived notebooks of the course."""
 
 import difflib
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from nbformat import NotebookNode
 from nbgrader.apps import NbGraderAPI
 from traitlets.config import Config
 
+from course_lib.atomic import replacing
 from course_lib.authoring.gates import check_release_folder
 from course_lib.authoring.source import lesson_names, read
 
@@ -65,11 +65,9 @@ class Course:
 
 
 def write(notebook: NotebookNode, path: Path) -> None:
-    """Write a notebook to a temporary name, then rename, so that no half file is ever there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".ipynb.part")
-    temporary.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    """Write a notebook, so that no half file is ever there."""
+    with replacing(path) as new:
+        new.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
 
 
 def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:

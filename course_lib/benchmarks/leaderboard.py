@@ -11,7 +11,6 @@ rules. All of it takes about two hours of CPU; the column ``seconds`` says where
 
 import argparse
 import os
-import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -23,7 +22,9 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from course_lib import plots, probes
+from course_lib import costs, plots, probes
+from course_lib.atomic import replacing
+from course_lib.benchmarks import reading
 from course_lib.data import scenes
 from course_lib.networks.small import ConvolutionGate
 
@@ -142,7 +143,7 @@ def measure(unit: Unit) -> list[dict[str, object]]:
             "seconds": round(result.seconds.loc[name, unit.seed], 2),
             "date": datetime.now(UTC).date().isoformat(),
             "torch": torch.__version__,
-            "machine": _machine(),
+            "machine": f"{costs.processor()}, {os.cpu_count()} cores",
         }
         for name in unit.contestants
     ]
@@ -152,9 +153,8 @@ def add(table: Path, rows: list[dict[str, object]]) -> None:
     """Add rows to the file, which is whole at every moment."""
     old, new = read(table), pd.DataFrame(rows)
     joined = pd.concat([old, new]) if len(old) else new
-    part = table.with_name(table.name + ".part")
-    joined.sort_values(_KEY).to_csv(part, index=False, columns=_COLUMNS, lineterminator="\n")
-    part.replace(table)
+    with replacing(table) as part:
+        joined.sort_values(_KEY).to_csv(part, index=False, columns=_COLUMNS, lineterminator="\n")
 
 
 def run(units: Sequence[Unit], table: Path, jobs: int) -> None:
@@ -178,7 +178,12 @@ def run(units: Sequence[Unit], table: Path, jobs: int) -> None:
 
 
 def draw(table: Path, picture: Path) -> None:
-    """Draw mean and standard deviation over the seeds; rows are ordered by their mean colour."""
+    """Draw mean and standard deviation over the seeds; rows are ordered by their mean colour.
+
+    Args:
+        table: what was measured.
+        picture: the PNG file to write.
+    """
     accuracy = read(table).groupby(["contestant", "rule"])["accuracy"]
     mean, std = accuracy.mean().unstack(), accuracy.std().unstack()
     chance = [scenes.rule_named(rule).chance for rule in mean.columns]
@@ -186,26 +191,25 @@ def draw(table: Path, picture: Path) -> None:
     figure = plots.heat_map(
         mean.loc[order].to_numpy(),
         std.loc[order].to_numpy(),
-        list(order),
+        [f"{name} (control)" if name in reading.CONTROLS else name for name in order],
         list(mean.columns),
         chance,
         "Balanced accuracy in %, mean ± standard deviation over seeds",
     )
-    part = picture.with_name(picture.name + ".part")
-    figure.savefig(part, format="png", dpi=110, metadata={"Software": None})
-    part.replace(picture)
+    plots.save(figure, picture)
 
 
-def _machine() -> str:
-    """Model of the processor and number of cores."""
-    model = platform.processor() or platform.machine()
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        for line in information.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                model = line.split(":", 1)[1].strip()
-                break
-    return f"{model}, {os.cpu_count()} cores"
+def write_page(table: Path) -> None:
+    """Write what the table says beside it, as a page."""
+    rows = read(table)
+    with replacing(table.with_suffix(".md")) as new:
+        new.write_text(reading.page(rows, not_measured(rows)), encoding="utf-8")
+
+
+def not_measured(rows: pd.DataFrame) -> int:
+    """How many runs of the whole board are not in the rows yet."""
+    units = missing(rows, scenes.rules(), contestants(), SEEDS, steps=0)
+    return sum(len(unit.contestants) for unit in units)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -232,6 +236,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(str(error))
     run(units, asked.table, asked.jobs)
     draw(asked.table, asked.picture or asked.table.with_suffix(".png"))
+    if asked.table == TABLE:
+        write_page(TABLE)
     return 0
 
 

@@ -4,6 +4,7 @@ import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -182,10 +183,11 @@ def examine(
             f"{exercise.id}: the answer is a {type(answer).__name__}, not a class; hand the class "
             "itself to check, without calling it"
         )
-    trials = drawn(exercise, seed)
     if elsewhere:
+        trials, wanted = _known(exercise, seed)
         tried = answer.attempt(exercise, seed, own_work)
     else:
+        trials, wanted = drawn(exercise, seed), None
         tried = attempt(exercise, answer, trials, own_work)
     seen, printed = tried.seen, tried.printed
     if seen is None:
@@ -196,13 +198,12 @@ def examine(
     if tried.reference_ran:
         return Verdict(exercise, Outcome.REFERENCE, printed=printed)
     with caught(Watched()):  # a mutant may warn; that is not the learner's affair
+        wanted = wanted or [_observe(exercise, exercise.reference, trial) for trial in trials]
         rows = tuple(
-            Row(
-                case.text,
-                _described(exercise, trial.call),
-                difference(_observe(exercise, exercise.reference, trial), observation),
+            Row(case.text, _described(exercise, trial.call), difference(right, observation))
+            for case, trial, right, observation in zip(
+                exercise.cases, trials, wanted, seen, strict=True
             )
-            for case, trial, observation in zip(exercise.cases, trials, seen, strict=True)
         )
         if not any(row.difference for row in rows):
             return Verdict(exercise, Outcome.RIGHT, rows, printed=printed)
@@ -215,6 +216,17 @@ def examine(
 
         mutant = next(filter(behaves_the_same, exercise.mutants), None)
     return Verdict(exercise, Outcome.WRONG, rows, mutant, failure, printed)
+
+
+@lru_cache(maxsize=256)
+def _known(exercise: Exercise, seed: int) -> tuple[list[Trial], list[Observation]]:
+    """The trials and what the reference does in them, for many answers that live elsewhere.
+
+    Answers of this process could change what is kept, so nothing is kept for them.
+    """
+    trials = drawn(exercise, seed)
+    with caught(Watched()):
+        return trials, [_observe(exercise, exercise.reference, trial) for trial in trials]
 
 
 def _described(exercise: Exercise, call: Call) -> str:

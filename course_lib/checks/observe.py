@@ -69,7 +69,8 @@ class Observation:
         layout: shapes of the module's parameters, in the order of the reference where they match.
         output: what it returned, tensors detached.
         gradients: by name of the input or parameter; None where no gradient arrived.
-        changed: names of the inputs that the answer changed in place.
+        changed: names of the inputs that the answer changed in place, or, where one is a module,
+            left a hook, another mode or another forward in.
     """
 
     failure: Failure | None = None
@@ -263,7 +264,7 @@ def observe(
             changed = tuple(
                 label
                 for label, value in zip(labels, inputs, strict=True)
-                if label in leaves and not torch.equal(value.detach(), leaves[label].detach())
+                if _is_changed(value, leaves.get(label), training)
             )
             arrived = _gradients(output, {**leaves, **parameters}, seed) if gradients else None
             return Observation(None, layout, _detached(output), arrived, changed)
@@ -271,6 +272,16 @@ def observe(
         raise
     except BaseException as error:
         return Observation(failure=_failure(error), layout=layout)
+
+
+def _is_changed(value: Any, leaf: Tensor | None, training: bool) -> bool:
+    """Whether an input is another after the call; leaf holds the old values of a tensor."""
+    if isinstance(value, nn.Module):
+        return any(
+            m.training != training or m._forward_hooks or "forward" in vars(m)
+            for m in value.modules()
+        )
+    return leaf is not None and not torch.equal(value.detach(), leaf.detach())
 
 
 def _gradients(output: Any, sources: dict[str, Tensor], seed: int) -> dict[str, Tensor | None]:

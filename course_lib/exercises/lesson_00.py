@@ -448,6 +448,10 @@ EXPANDS = Exercise(
             Text("目标恰好是两倍长", "a target twice as long"), lambda k, m, n: ((k, m), (k, 2 * m))
         ),
         _shape_case(
+            Text("一个轴长度为一，另一个不够长", "one axis of length one, another too short"),
+            lambda k, m, n: ((1, m), (k, n)),
+        ),
+        _shape_case(
             Text("目标里有长度为一的轴", "a target with an axis of length one"),
             lambda k, m, n: ((m, n), (1, n)),
         ),
@@ -476,6 +480,31 @@ EXPANDS = Exercise(
                 "“目标的每个轴都不更短”是不够的：3 不会变成 8，只有 1 才能变长。",
                 "That the target is nowhere shorter is not enough: 3 does not become 8; only 1 "
                 "grows.",
+            ),
+        ),
+        Mutant(
+            "at-least-as-long-axes-not-counted",
+            lambda shape, target: all(
+                a <= b for a, b in zip(shape[::-1], target[::-1], strict=False)
+            ),
+            Text(
+                "两处不对：“目标的每个轴都不更短”不够，只有 1 才能变长；轴的个数也要比，"
+                "`zip` 在较短的一边停下，不会提醒你。",
+                "Two things are wrong: that the target is nowhere shorter is not enough, since "
+                "only 1 grows; and the numbers of axes must be compared too, for `zip` stops at "
+                "the shorter one and says nothing.",
+            ),
+        ),
+        Mutant(
+            "as-in-the-blog",
+            lambda shape, target: (
+                1 in shape and _pairwise(lambda length, wanted: length <= wanted)(shape, target)
+            ),
+            Text(
+                "这是博客的两条规则合在一起，两条都不对：不必有长度为 1 的轴；"
+                "除了长度为 1 的，别的轴也不会变长。",
+                "These are both rules of the blog together, and neither is right: there need not "
+                "be an axis of length 1, and no axis but one of length 1 ever grows.",
             ),
         ),
         Mutant(
@@ -627,6 +656,16 @@ MIX_CHANNELS = Exercise(
                 "`bias` 加在了最后一个轴，也就是宽上：广播从最后一个轴对齐。它应当跟着通道走。",
                 "`bias` is added along the last axis, the width: broadcasting aligns from the last "
                 "axis. It belongs to the channels.",
+            ),
+        ),
+        Mutant(
+            "weight-with-two-axes",
+            lambda x, weight, bias: F.conv2d(x, weight, bias),
+            Text(
+                "`F.conv2d` 收到的 `weight` 只有两个轴。它要四个："
+                "（输出数，输入数，核的高，核的宽），这里后两个都是 1。",
+                "`F.conv2d` got a `weight` with two axes. It wants four: (outputs, inputs, height "
+                "of the kernel, width of the kernel), the last two of length 1 here.",
             ),
         ),
         Mutant(
@@ -1063,6 +1102,27 @@ RECEPTIVE_FIELD = Exercise(
             ),
         ),
         Mutant(
+            "kernels-added-to-one",
+            _field_mutant(lambda kernel, dilation, stride, step: kernel * dilation * step),
+            Text(
+                "步幅与膨胀都用对了，每层却加了整个核。相邻的窗口重叠："
+                "每多一层，只多看 k − 1 步，不是 k 步。",
+                "Strides and dilations are used rightly, but every layer adds its whole kernel. "
+                "Neighbouring windows overlap: one more layer sees k − 1 steps more, not k.",
+            ),
+        ),
+        Mutant(
+            "sum-of-kernels",
+            lambda layers: sum(kernel for kernel, _, _ in layers),
+            Text(
+                "这只是各层核的大小之和。窗口重叠，每多一层只多看 k − 1 步；"
+                "一步有多长，还要看膨胀与前面的步幅。",
+                "This is just the sum of the kernel sizes. Windows overlap, so one more layer sees "
+                "only k − 1 steps more; and how long a step is depends on the dilation and on the "
+                "strides before.",
+            ),
+        ),
+        Mutant(
             "stride-ignored",
             _field_mutant(lambda kernel, dilation, stride, step: dilation * (kernel - 1)),
             Text(
@@ -1208,6 +1268,13 @@ def _cost_with_bias_counted(
     return parameters, parameters * height * width
 
 
+def _cost_of_one_input_channel(
+    channels_in: int, channels_out: int, kernel_size: int, height: int, width: int, bias: bool
+) -> tuple[int, int]:
+    parameters, _ = _counted_cost(channels_in, channels_out, kernel_size, height, width, bias)
+    return parameters, channels_out * kernel_size**2 * height * width
+
+
 CONVOLUTION_COST = Exercise(
     id="tools-convolution-cost",
     kind="predict",
@@ -1254,6 +1321,15 @@ CONVOLUTION_COST = Exercise(
             Text(
                 "每个输出通道要看所有的输入通道，它的核是 C×k×k，不是 k×k。",
                 "Every output channel looks at all input channels: its kernel is C×k×k, not k×k.",
+            ),
+        ),
+        Mutant(
+            "multiply-adds-of-one-input-channel",
+            _cost_of_one_input_channel,
+            Text(
+                "参数对了，乘加却少乘了输入的通道数：一个输出要走遍所有输入通道的 k×k 个数。",
+                "The parameters are right, but the multiply-adds lack the number of input "
+                "channels: one output goes over k×k numbers of every input channel.",
             ),
         ),
         Mutant(
@@ -1393,9 +1469,9 @@ BLOCK = Exercise(
             "relu-before-the-addition",
             _block(lambda self, x: F.relu(_branch(self, x)) + self.shortcut(x)),
             Text(
-                "还是原来的错：ReLU 站在相加之前，残差分支只能往上加。",
+                "还是原来的错：ReLU 站在相加之前，残差分支只能加，不能减。",
                 "This is the fault as it was: ReLU stands before the addition, so the residual "
-                "branch can only add.",
+                "branch can only add and never take away.",
             ),
         ),
         Mutant(
@@ -1475,17 +1551,18 @@ BLOCK_SYMPTOM = choice(
             "No: the shapes are the same everywhere; there is no error.",
         ),
         "b": Text(
-            "对：分支的末尾不小于零，相加之后又没有 ReLU，于是每过一块只会变大。",
-            "Yes: the branch ends at zero or above and no ReLU follows the addition, so every "
-            "block can only add.",
+            "对：分支的末尾不小于零，相加之后又没有 ReLU，于是每过一块，数只增不减。",
+            "Yes: the branch ends at zero or above and no ReLU follows the addition, so from block "
+            "to block no number ever gets smaller.",
         ),
         "c": Text(
             "不对：梯度照常经过捷径与分支。",
             "No: gradients pass through the shortcut and the branch as usual.",
         ),
         "d": Text(
-            "不对：只有捷径与分支都不小于零时，两者才相等。",
-            "No: the two are equal only where neither the shortcut nor the branch is negative.",
+            "不对：捷径为正、分支为负时，修好的块减去一些，有错的块一点也不减。",
+            "No: where the shortcut is positive and the branch negative, the mended block takes "
+            "something away and the faulty one takes nothing.",
         ),
     },
 )
@@ -1498,9 +1575,10 @@ QUIZ_INPUT = choice(
     "d",
     {
         "a": Text(
-            "高与宽相等：对调了也看不出来。批里只有一张图，`squeeze()` 的错反而会显露，别的不会。",
-            "Height and width are equal, so swapping them does not show. The batch of one reveals "
-            "`squeeze()`, and nothing else.",
+            "高与宽相等：对调了也看不出来。批里只有一张图，`squeeze()` 的错会显露，"
+            "别的图掺进了结果的错却藏住了。",
+            "Height and width are equal, so swapping them does not show. A batch of one reveals "
+            "`squeeze()`, yet it hides it when other pictures are mixed into a result.",
         ),
         "b": Text(
             "四个轴都一样长：无论怎样对调，形状都对。",
@@ -1512,9 +1590,13 @@ QUIZ_INPUT = choice(
             "raises no error.",
         ),
         "d": Text(
-            "四个长度各不相同，都大于一：轴一旦对调，形状就错了，或者干脆报错。另加一张图的一批。",
-            "Four different lengths, all above one: a swapped axis gives a wrong shape or an "
-            "error. Add a batch of one as well.",
+            "对：四个长度各不相同，都大于一，轴一旦对调，形状就错了，或者干脆报错。另加只有一张图的批。"
+            "断错的行（第 1 节的 `third`）与用错的 softmax 轴，什么形状都看不出来，"
+            "要放进 `torch.arange` 那样认得出的数。",
+            "Yes: four different lengths, all above one; a swapped axis gives a wrong shape or an "
+            "error. Add a batch of one as well. Rows that break in the wrong place (`third` of "
+            "section 1) or a wrong axis of softmax show in no shape: put in numbers that you can "
+            "recognize, as from `torch.arange`.",
         ),
     },
 )

@@ -321,6 +321,19 @@ DUAL_HEAD = Exercise(
             Text("两半都是均值，没有最大值。", "Both halves are means; there is no maximum."),
         ),
         Mutant(
+            "dropout-written-in",
+            _head(
+                scores=lambda self, v: self.second(
+                    F.dropout(self.first(v).relu(), 0.5, self.training)
+                )
+            ),
+            Text(
+                "丢弃的概率写死了，或者用了缺省值：参数 `dropout` 没有用上。",
+                "The probability of dropping is written into the code, or is the default: the "
+                "argument `dropout` is not used.",
+            ),
+        ),
+        Mutant(
             "no-dropout",
             _head(scores=lambda self, v: self.second(self.first(v).relu())),
             Text(
@@ -587,6 +600,18 @@ class _NoStem(nn.Module):
         return x
 
 
+class _HeadReplaced(nn.Module):
+    """The usual trick: the classifier replaced by an identity, all else as the network runs."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        network.fc = nn.Identity()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network(x)
+
+
 class _Frozen(_cut(-2)):
     def forward(self, x: Tensor) -> Tensor:
         with torch.no_grad():
@@ -673,6 +698,16 @@ DUAL_BUG_FEATURES = Exercise(
             ),
         ),
         Mutant(
+            "head-replaced",
+            _HeadReplaced,
+            Text(
+                "分类层换成了 `Identity`，但网络照旧先平均池化、再展平："
+                "返回的是每个通道一个数，不是特征图。",
+                "The classifier is replaced by `Identity`, but the network still pools and "
+                "flattens before it: what comes back is one number per channel and no feature map.",
+            ),
+        ),
+        Mutant(
             "head-kept-unused",
             _WholeKept,
             Text(
@@ -687,7 +722,7 @@ DUAL_BUG_FEATURES = Exercise(
             Text(
                 "层放在普通的列表里，没有登记：优化器看不到它们，`train`、`eval` 与 `to` 也"
                 "到不了它们。",
-                "The layers are in a plain list and not registered: no optimiser sees them, and "
+                "The layers are in a plain list and not registered: no optimizer sees them, and "
                 "`train`, `eval` and `to` do not reach them.",
             ),
         ),
@@ -737,22 +772,20 @@ DUAL_BUG_FEATURES_SYMPTOM = choice(
             "forward.",
         ),
         "b": Text(
-            "对：少了 `layer4`，图是 14×14、256 个通道，而缩减层等的是 1024 个数，第一次前"
-            "向就报错。",
-            "Yes: without `layer4` the map is 14×14 with 256 channels, the reduction waits "
-            "for 1024 "
-            "numbers, and the first forward fails.",
+            "对：少了 `layer4`，图是 14×14、256 个通道，两种池化合起来是 512 个数，而缩减层"
+            "等的是 1024 个，第一次前向就报错。",
+            "Yes: without `layer4` the map is 14×14 with 256 channels, both poolings together "
+            "give 512 numbers, the reduction waits for 1024, and the first forward fails.",
         ),
         "c": Text(
             "缩减层的输入写死为 1024，所以跑不起来。假如它按得到的通道数来造，就会这样悄悄地错。",
-            "The reduction has 1024 inputs written into it, so nothing runs. Had it been "
-            "made for the "
-            "channels that arrive, this silent fault would be what you get.",
+            "The reduction has 1024 inputs written into it, so nothing runs. Had it been made "
+            "for the channels that arrive, this silent fault would be what you get.",
         ),
         "d": Text(
-            "参数与图的大小无关；前向在到达缩减层时就已经停住了。",
-            "Parameters do not depend on the size of the picture; the forward stops at the "
-            "reduction anyway.",
+            "边长是多少都会报错：缩减层要的是通道数，而通道数与图的大小无关。",
+            "It fails with every side: the reduction asks for a number of channels, which does "
+            "not depend on the size of the picture.",
         ),
     },
 )
@@ -920,7 +953,7 @@ DUAL_BUG_TWICE = Exercise(
             Text(
                 "网络藏进了普通的列表：`state_dict` 里没有它，优化器也训练不到它。",
                 "The network is hidden in a plain list: it is missing from `state_dict`, and no "
-                "optimiser trains it.",
+                "optimizer trains it.",
             ),
         ),
         Mutant(
@@ -942,6 +975,32 @@ DUAL_BUG_TWICE = Exercise(
             Text(
                 "去掉的太多：最后一个阶段也不见了。见练习 4。",
                 "Too much is gone: the last stage too. See exercise 4.",
+            ),
+        ),
+        Mutant(
+            "pooled-already",
+            _classifier(
+                register=lambda self, network: setattr(
+                    self, "features", nn.Sequential(*list(network.children())[:-1])
+                )
+            ),
+            Text(
+                "平均池化还在特征里：每个通道只剩一个数，均值与最大值于是相等。",
+                "The average pool is still among the features: one number per channel is left, so "
+                "that mean and maximum are equal.",
+            ),
+        ),
+        Mutant(
+            "maximum-first",
+            _classifier(
+                forward=lambda self, x: self.fc(
+                    self.reduce(_pooled(_maximum, _mean)(self.maps(x))).relu()
+                )
+            ),
+            Text(
+                "登记对了，但两半的次序反了：均值在前。",
+                "The registration is right, but the halves are in the other order: the means come "
+                "first.",
             ),
         ),
         Mutant(
@@ -984,12 +1043,10 @@ DUAL_BUG_TWICE_SYMPTOM = choice(
             "`parameters()` leaves out repetitions, so each tensor is updated once.",
         ),
         "c": Text(
-            "对：`state_dict` 不去重，同样的层有两套名字；旧的 `fc` 没有梯度，分布式训练会"
-            "报有未用的"
-            "参数。",
-            "Yes: `state_dict` keeps repetitions, so the same layers have two sets of "
-            "names; the old "
-            "`fc` gets no gradient, and distributed training complains of unused parameters.",
+            "对：`state_dict` 不去重，同样的层有两套名字；旧的 `fc` 没有梯度，"
+            "分布式训练会因为有未用的参数而报错。",
+            "Yes: `state_dict` keeps repetitions, so the same layers have two sets of names; the "
+            "old `fc` gets no gradient, and distributed training complains of unused parameters.",
         ),
         "d": Text(
             "两个名字指着同一个张量，只占一份内存；存下来的文件里也只有一份数据，多的是名字。",
@@ -1009,7 +1066,7 @@ def dual_counts(backbone: int, channels: int, classes: int, old_classes: int) ->
     return {
         "live": backbone + head,
         "dead": dead,
-        "entries": 2 * backbone + dead + head,
+        "stored": 2 * backbone + dead + head,
     }
 
 
@@ -1029,7 +1086,7 @@ def _counts_case(text: Text, **fixed: int) -> Case:
 def _factored(backbone: int, channels: int, classes: int, old_classes: int) -> dict[str, int]:
     live = backbone + channels * (2 * channels + 1) + classes * (channels + 1)
     dead = old_classes * (channels + 1)
-    return {"live": live, "dead": dead, "entries": live + dead + backbone}
+    return {"live": live, "dead": dead, "stored": live + dead + backbone}
 
 
 def _counts_mutant(**differences: Callable[..., int]) -> Callable[..., dict[str, int]]:
@@ -1046,19 +1103,19 @@ def _counts_mutant(**differences: Callable[..., int]) -> Callable[..., dict[str,
 
 def _no_biases(backbone: int, channels: int, classes: int, old_classes: int) -> dict[str, int]:
     head, dead = 2 * channels * channels + channels * classes, channels * old_classes
-    return {"live": backbone + head, "dead": dead, "entries": 2 * backbone + dead + head}
+    return {"live": backbone + head, "dead": dead, "stored": 2 * backbone + dead + head}
 
 
 def _narrow_head(backbone: int, channels: int, classes: int, old_classes: int) -> dict[str, int]:
     right = _factored(backbone, channels, classes, old_classes)
     less = channels * channels
-    return {**right, "live": right["live"] - less, "entries": right["entries"] - less}
+    return {**right, "live": right["live"] - less, "stored": right["stored"] - less}
 
 
 def _wide_head(backbone: int, channels: int, classes: int, old_classes: int) -> dict[str, int]:
     right = _factored(backbone, channels, classes, old_classes)
     more = channels * classes  # the classifier on 2C instead of C
-    return {**right, "live": right["live"] + more, "entries": right["entries"] + more}
+    return {**right, "live": right["live"] + more, "stored": right["stored"] + more}
 
 
 def _dead_by_new_classes(
@@ -1066,7 +1123,7 @@ def _dead_by_new_classes(
 ) -> dict[str, int]:
     right = _factored(backbone, channels, classes, old_classes)
     dead = channels * classes + classes
-    return {**right, "dead": dead, "entries": right["entries"] - right["dead"] + dead}
+    return {**right, "dead": dead, "stored": right["stored"] - right["dead"] + dead}
 
 
 def _counted(backbone: int, channels: int, classes: int, old_classes: int) -> dict[str, int]:
@@ -1076,7 +1133,7 @@ def _counted(backbone: int, channels: int, classes: int, old_classes: int) -> di
     with torch.device("meta"):
         head = size(nn.Linear(2 * channels, channels), nn.Linear(channels, classes))
         dead = size(nn.Linear(channels, old_classes))
-    return {"entries": backbone * 2 + dead + head, "live": head + backbone, "dead": dead}
+    return {"stored": backbone * 2 + dead + head, "live": head + backbone, "dead": dead}
 
 
 DUAL_COUNTS = Exercise(
@@ -1113,28 +1170,46 @@ DUAL_COUNTS = Exercise(
             ),
         ),
         Mutant(
-            "entries-once",
-            _counts_mutant(entries=lambda right, *sizes: right["live"] + right["dead"]),
+            "stored-once",
+            _counts_mutant(stored=lambda right, *sizes: right["live"] + right["dead"]),
             Text(
-                "`entries` 里骨干只数了一次。`state_dict` 里它有两套名字，每套都列出全部的数。",
-                "The backbone counts once in `entries`. In `state_dict` it has two sets of names, "
+                "`stored` 里骨干只数了一次。`state_dict` 里它有两套名字，每套都列出全部的数。",
+                "The backbone counts once in `stored`. In `state_dict` it has two sets of names, "
                 "and each lists all its numbers.",
             ),
         ),
         Mutant(
-            "entries-all-twice",
-            _counts_mutant(entries=lambda right, *sizes: 2 * (right["live"] + right["dead"])),
+            "stored-all-twice",
+            _counts_mutant(stored=lambda right, *sizes: 2 * (right["live"] + right["dead"])),
             Text(
-                "`entries` 把所有东西都数了两次。登记了两次的只有骨干。",
-                "`entries` counts everything twice. Only the backbone is registered twice.",
+                "`stored` 把所有东西都数了两次。登记了两次的只有骨干。",
+                "`stored` counts everything twice. Only the backbone is registered twice.",
+            ),
+        ),
+        Mutant(
+            "stored-without-the-old-head",
+            _counts_mutant(stored=lambda right, *sizes: right["stored"] - right["dead"]),
+            Text(
+                "`stored` 里少了旧的分类层。它没有梯度，却还登记着，`state_dict` 照样列出它。",
+                "`stored` lacks the old classifier. It gets no gradient, yet it is registered, and "
+                "`state_dict` lists it all the same.",
+            ),
+        ),
+        Mutant(
+            "live-twice",
+            _counts_mutant(stored=lambda right, *sizes: 2 * right["live"] + right["dead"]),
+            Text(
+                "`stored` 里新的两层也数了两次。它们只有一套名字；有两套的只有骨干。",
+                "`stored` counts the two new layers twice as well. They have one set of names; "
+                "only the backbone has two.",
             ),
         ),
         Mutant(
             "dead-twice",
-            _counts_mutant(entries=lambda right, *sizes: right["entries"] + right["dead"]),
+            _counts_mutant(stored=lambda right, *sizes: right["stored"] + right["dead"]),
             Text(
-                "`entries` 里旧的分类层数了两次。它只在 `base` 里，不在 `features` 里。",
-                "`entries` counts the old classifier twice. It is in `base` only, not in "
+                "`stored` 里旧的分类层数了两次。它只在 `base` 里，不在 `features` 里。",
+                "`stored` counts the old classifier twice. It is in `base` only, not in "
                 "`features`.",
             ),
         ),
@@ -1143,7 +1218,7 @@ DUAL_COUNTS = Exercise(
             _narrow_head,
             Text(
                 "缩减层按 C 到 C 数了。它的输入是拼接后的 2C 个数。",
-                "The reduction is counted as C to C. Its input are the 2C joined numbers.",
+                "The reduction is counted as C to C. Its inputs are the 2C joined numbers.",
             ),
         ),
         Mutant(
@@ -1200,16 +1275,24 @@ def _hook_case(text: Text, names: tuple[str, ...], **options: object) -> Case:
 def _hooked(
     keep: Callable[[dict[str, Tensor], str, tuple[Tensor, ...], Tensor], None],
     find: Callable[[nn.Module, str], nn.Module] = nn.Module.get_submodule,
+    run: bool = True,
+    tidy: bool = True,
 ) -> Callable[..., dict[str, Tensor]]:
     """A hook-based answer that differs in what it keeps of a module's inputs and output."""
 
     def answer(network: nn.Module, x: Tensor, names: Collection[str]) -> dict[str, Tensor]:
         maps: dict[str, Tensor] = {}
-        for name in names:
+        handles = [
             find(network, name).register_forward_hook(
                 lambda module, inputs, output, name=name: keep(maps, name, inputs, output)
             )
-        network(x)
+            for name in names
+        ]
+        if run:
+            network(x)
+        if tidy:
+            for handle in handles:
+                handle.remove()
         return maps
 
     return answer
@@ -1217,20 +1300,16 @@ def _hooked(
 
 def _late_name(network: nn.Module, x: Tensor, names: Collection[str]) -> dict[str, Tensor]:
     maps: dict[str, Tensor] = {}
+    handles = []
     for name in names:
-        network.get_submodule(name).register_forward_hook(
-            lambda module, inputs, output: maps.update({name: output.clone()})  # noqa: B023
+        handles.append(
+            network.get_submodule(name).register_forward_hook(
+                lambda module, inputs, output: maps.update({name: output.clone()})  # noqa: B023
+            )
         )
     network(x)
-    return maps
-
-
-def _without_forward(network: nn.Module, x: Tensor, names: Collection[str]) -> dict[str, Tensor]:
-    maps: dict[str, Tensor] = {}
-    for name in names:
-        network.get_submodule(name).register_forward_hook(
-            lambda module, inputs, output, name=name: maps.update({name: output.clone()})
-        )
+    for handle in handles:
+        handle.remove()
     return maps
 
 
@@ -1254,6 +1333,8 @@ def _functional(network: nn.Module, x: Tensor, names: Collection[str]) -> dict[s
 
         module.forward = forward
     network(x)
+    for name in names:
+        del network.get_submodule(name).forward
     return maps
 
 
@@ -1343,10 +1424,24 @@ DUAL_HOOKS = Exercise(
         ),
         Mutant(
             "never-run",
-            _without_forward,
+            _hooked(
+                lambda maps, name, inputs, output: maps.update({name: output.clone()}), run=False
+            ),
             Text(
                 "钩子登记了，网络却没有运行，所以什么也没存下。",
                 "The hooks are registered, but the network never runs, so nothing is kept.",
+            ),
+        ),
+        Mutant(
+            "hooks-left",
+            _hooked(
+                lambda maps, name, inputs, output: maps.update({name: output.clone()}), tidy=False
+            ),
+            Text(
+                "返回的图都对，但钩子还留在 `network` 里：以后每次运行它，都会再调用它们。"
+                "登记时得到的句柄有 `remove()`。",
+                "All maps are right, but the hooks are still in `network`: every later run calls "
+                "them again. The handle that you got for each has a `remove()`.",
             ),
         ),
         Mutant(
@@ -1459,9 +1554,9 @@ QUIZ_CANNOT = choice(
             "Both halves together see it: one says whether, the other how much.",
         ),
         "d": Text(
-            "对：两种池化都忘掉位置，而看得到两针的卷积自己也说不出左右。",
-            "Yes: both poolings forget positions, and a convolution that sees two stitches cannot "
-            "tell left from right either.",
+            "对：两种池化都忘掉位置，而看不到两针宽的卷积自己也说不出左右。",
+            "Yes: both poolings forget positions, and a convolution that sees less than two "
+            "stitches in width cannot tell left from right either.",
         ),
     },
 )

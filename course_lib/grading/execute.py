@@ -31,7 +31,7 @@ _LARGEST_MESSAGE = 64 << 20
 _WAITING_MESSAGES = 100
 # How long to wait for the outputs of a cell that has ended, and for a sign of life.
 _PATIENCE_SECONDS = 10
-_START_SECONDS = 60
+_START_SECONDS = 300
 _TIMEOUT = "CellTimeoutError"
 # What goes wrong is told in the row of the submission.
 _SILENT = logging.Logger("course-grade", logging.CRITICAL + 1)
@@ -136,8 +136,7 @@ class _Runner(NotebookClient):
         )
         self.job, self.folder, self.limits = job, folder, job.limits
         self.events: dict[str, str] = {}
-        self._deadline = time.monotonic() + job.limits.total_seconds
-        self._cell_deadline = self._deadline
+        self._deadline = self._cell_deadline = self._allowed = 0.0
         self._index = self._count = self._room = 0
         self._interrupted = False
 
@@ -150,6 +149,8 @@ class _Runner(NotebookClient):
         wanted = self._wanted()
         try:
             with self.setup_kernel(cwd=str(self.folder / "submission")):
+                # From here on: what comes before is no work of the learner's.
+                self._deadline = time.monotonic() + self.limits.total_seconds
                 checker = self._checker() if self.job.strict else None
                 for index, cell in enumerate(self.nb.cells):
                     self._index = index
@@ -163,7 +164,8 @@ class _Runner(NotebookClient):
         if now >= self._deadline:
             name = cell_name(self.nb, self._index)
             raise _StoppedError(f"{self.limits.total_seconds} s were over before {name}")
-        self._cell_deadline = min(self._deadline, now + self.limits.cell_seconds)
+        self._allowed = min(self._deadline - now, self.limits.cell_seconds)
+        self._cell_deadline = now + self._allowed
         self._count += 1
         if checker is None or shown is None:
             self._room = self.limits.output_bytes
@@ -224,9 +226,12 @@ class _Runner(NotebookClient):
         try:
             self.execute_cell(cell, self._index, store_history=False)
             if self._interrupted:
-                if not run_sync(self._answers)():
+                if run_sync(self._answers)():
+                    self._note_interruption(name)
+                elif run_sync(self.km.is_alive)():
                     raise _StoppedError(f"{name} did not stop and its kernel was killed")
-                self._note_interruption(name)
+                else:  # another limit was broken in the meantime
+                    raise DeadKernelError
         except DeadKernelError:
             reason = getattr(self.km.provisioner, "reason", "")
             reason = f" ({reason})" if reason else ""
@@ -239,7 +244,7 @@ class _Runner(NotebookClient):
             cell.outputs = list(filter(None, map(_clean, cell.outputs)))
 
     async def _answers(self) -> bool:
-        """Whether the kernel gives a sign of life; dead ones are told apart by the next cell."""
+        """Whether the kernel gives a sign of life."""
         asked = self.kc.kernel_info()
         end = time.monotonic() + self.iopub_timeout
         while (left := end - time.monotonic()) > 0:
@@ -268,7 +273,7 @@ class _Runner(NotebookClient):
 
     def _note_interruption(self, name: str) -> None:
         before = self.events.get("interrupted")
-        told = f"stopped after {self.limits.cell_seconds} s: {name}"
+        told = f"stopped after {self._allowed:.0f} s: {name}"
         self.events["interrupted"] = f"{before}, {name}" if before else told
 
     def _stop(self, reason: str) -> None:

@@ -1,7 +1,19 @@
-"""What a browser may be shown of a submission."""
+"""What a browser may be shown of a submission: filters of nbconvert's names for its templates.
+
+All learners have the course's texts in common, so what becomes of a text is kept.
+"""
+
+import functools
+from collections.abc import Callable
 
 import bleach
 from bleach.css_sanitizer import CSSSanitizer
+from nbconvert.filters import Highlight2HTML
+from nbconvert.filters.markdown import markdown2html_mistune
+
+# A longer text is hardly a second learner's. So many of so long ones take some tens of MiB.
+_LONGEST = 16_000
+_KEPT = 4096
 
 _TAGS = {
     *("a", "abbr", "b", "blockquote", "br", "caption", "code", "dd", "del", "details", "div", "dl"),
@@ -28,9 +40,13 @@ _STYLES = CSSSanitizer(
 _PROTOCOLS = {"data", "http", "https", "mailto"}
 
 
-def clean_html(element: object) -> str:
-    """Leave of an HTML text what formats and nothing that acts; the filter of nbconvert's name."""
-    text = element.decode() if isinstance(element, bytes) else str(element)
+def _remembered(make: Callable[[str], str]) -> Callable[[str], str]:
+    kept = functools.lru_cache(_KEPT)(make)
+    return lambda text: (kept if len(text) <= _LONGEST else make)(text)
+
+
+@_remembered
+def _clean(text: str) -> str:
     return bleach.clean(
         text,
         tags=_TAGS,
@@ -39,6 +55,31 @@ def clean_html(element: object) -> str:
         css_sanitizer=_STYLES,
         strip=True,
     )
+
+
+@_remembered
+def _markdown(source: str) -> str:
+    # Pictures that a learner dropped into a text do not come along, and one that is missing would
+    # cost the whole page.
+    return _clean(markdown2html_mistune(source.replace("attachment:", "")))
+
+
+_highlight = _remembered(Highlight2HTML())
+
+
+def clean_html(element: object) -> str:
+    """Leave of an HTML text what formats and nothing that acts."""
+    return _clean(element.decode() if isinstance(element, bytes) else str(element))
+
+
+def markdown2html(source: str) -> str:
+    """The HTML of a Markdown text; nbgrader's templates do not clean it themselves."""
+    return _markdown(source)
+
+
+def highlighted(source: str, **options: object) -> str:
+    """Python in colours, as HTML."""
+    return _highlight(source)
 
 
 def _allowed(tag: str, name: str, value: str) -> bool:

@@ -36,6 +36,7 @@ from traitlets.config import Config, PyFileConfigLoader
 
 from course_lib.grading import stage
 from course_lib.grading.execute import Executed, Job, is_check
+from course_lib.grading.page import FeedbackExporter
 from course_lib.grading.report import Row, one_line
 
 CONFIG = "nbgrader_config.py"
@@ -462,6 +463,7 @@ def _config(root: Path) -> Config:
         CheckCellMetadata,
     ]
     config.HTMLExporter.template_name = "feedback"
+    config.GenerateFeedback.exporter_class = FeedbackExporter
     return config
 
 

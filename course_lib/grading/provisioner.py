@@ -16,7 +16,8 @@ from course_lib.grading.sandbox import SOCKETS, WORKPLACE, Limits, Sandbox
 
 NAME = "attention-course-sandbox"
 _CHANNELS = ("shell", "iopub", "stdin", "hb", "control")
-_READY_SECONDS = 60.0
+# The warm process may have to import everything first, on a machine with other work.
+_READY_SECONDS = 300.0
 
 
 class KernelSpecs(KernelSpecManager):

@@ -1,10 +1,11 @@
 """What a grading run tells: `grades.csv` and the lines on the terminal."""
 
 import csv
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
+
+from course_lib.atomic import replacing
 
 # The columns of grades.csv, in this order; a score is empty where nothing was ever graded.
 COLUMNS = ("learner", "lesson", "score", "max_score", "status", "note")
@@ -72,12 +73,8 @@ def write_csv(path: Path, rows: Iterable[Row]) -> None:
 
 def write_lines(path: Path, lines: Iterable[Sequence[str]]) -> None:
     """Write a CSV file; a reader sees the old file or the new one."""
-    new = path.with_name(f".{path.name}.new")
-    with new.open("w", encoding="utf-8", newline="") as file:
+    with replacing(path) as new, new.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(lines)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, path)
 
 
 def table(rows: Iterable[Row]) -> list[str]:

@@ -28,7 +28,7 @@ _WRITABLE = {
 }
 _SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
 _SETTINGS = ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives")
-_START_SECONDS = 20.0
+_START_SECONDS = 60.0
 
 
 class NoSandboxError(RuntimeError):
@@ -43,7 +43,8 @@ class Limits:
         address_space: bytes of address space of one process.
         memory: bytes that all its processes hold together.
         cpu_seconds: processor time of one process.
-        processes: processes and threads together.
+        processes: how many it may have; with more it is ended.
+        tasks: processes and threads together; a further one cannot be started.
         file_bytes: size of one file.
         cell_seconds: after this time a cell is interrupted.
         total_seconds: after this time no further cell is started.
@@ -53,7 +54,8 @@ class Limits:
     address_space: int = 8 << 30
     memory: int = 3 << 30
     cpu_seconds: int = 600
-    processes: int = 64
+    processes: int = 32
+    tasks: int = 96
     file_bytes: int = 64 * _MEBIBYTE
     cell_seconds: int = 120
     total_seconds: int = 600

@@ -1,6 +1,6 @@
 """Every picture of the course. Text in a figure is English; the caption below it is bilingual."""
 
-from course_lib.plots._show import show
+from course_lib.plots._show import save, show
 from course_lib.plots._style import BLUE, GREEN, GREY, ORANGE, RED
 from course_lib.plots.charts import (
     accuracies,
@@ -55,6 +55,7 @@ __all__ = [
     "matrix",
     "pictures",
     "pooled_maps",
+    "save",
     "scene_answers",
     "segmentations",
     "show",

@@ -3,13 +3,17 @@
 import base64
 import html
 import io
+from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from course_lib.atomic import replacing
 from course_lib.bilingual import Text
 from course_lib.bilingual import show as show_below
 
 _DPI = 90
+# Without the Software entry the bytes do not depend on matplotlib's version string.
+_METADATA = {"Software": None}
 
 
 class Picture:
@@ -18,8 +22,7 @@ class Picture:
     def __init__(self, figure: Figure, alt: Text, caption: Text) -> None:
         self._alt, self._caption = alt, caption
         stream = io.BytesIO()
-        # Without the Software entry the bytes do not depend on matplotlib's version string.
-        figure.savefig(stream, format="png", dpi=_DPI, metadata={"Software": None})
+        figure.savefig(stream, format="png", dpi=_DPI, metadata=_METADATA)
         self._data = base64.b64encode(stream.getvalue()).decode("ascii")
 
     def __repr__(self) -> str:
@@ -47,6 +50,13 @@ def show(figure: Figure, alt: Text, caption: Text) -> None:
         ValueError: if either text is empty in a language.
     """
     show_below(picture(figure, alt, caption))
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a figure as PNG, whole or not at all; returns the path."""
+    with replacing(path) as new:
+        figure.savefig(new, format="png", dpi=110, metadata=_METADATA)
+    return path
 
 
 def picture(figure: Figure, alt: Text, caption: Text) -> Picture:

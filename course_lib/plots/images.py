@@ -22,6 +22,7 @@ _CLASS_COLOURS: Mapping[str, str] = {
     "pole": "#c0c080",
     "pedestrian": "#404000",
 }
+_PALE = 0.15  # strength of a colour that does not count
 
 
 @styled
@@ -84,6 +85,8 @@ def segmentations(
 ) -> Figure:
     """Pictures, the true class of their pixels and the predicted one, side by side.
 
+    A prediction is pale where it does not count.
+
     Args:
         images: (B, 3, H, W), from 0 to 1.
         labels: (B, H, W), 255 where a pixel does not count.
@@ -95,11 +98,12 @@ def segmentations(
     figure, axes = new_figure(7.2, 1.9 * len(images) + 0.3 * lines + 0.3, len(images), 3)
     for row in range(len(images)):
         axes[row, 0].imshow(images[row].permute(1, 2, 0).numpy())
-        for column, classes in ((1, labels[row]), (2, predictions[row])):
-            pixels = np.ones((*classes.shape, 3))
-            known = classes.numpy() < len(names)
-            pixels[known] = palette[classes.numpy()[known]]
-            axes[row, column].imshow(pixels)
+        counts = labels[row].numpy() < len(names)
+        truth = np.ones((*counts.shape, 3))
+        truth[counts] = palette[labels[row].numpy()[counts]]
+        axes[row, 1].imshow(truth)
+        predicted = palette[predictions[row].numpy()]
+        axes[row, 2].imshow(np.where(counts[..., None], predicted, 1 - _PALE * (1 - predicted)))
     for axis, title in zip(axes[0], ("picture", "truth", "prediction"), strict=True):
         axis.set_title(title)
     without_ticks(axes)
@@ -113,7 +117,8 @@ def segmentations(
 
 def class_colours(names: Sequence[str]) -> np.ndarray:
     """A colour for every class, (K, 3) from 0 to 1: CamVid's where there is one of that name."""
-    others = mpl.colormaps["tab20"](np.arange(20))[:, :3]
+    # Its strong colours first, for the pale one beside each means something else in predictions.
+    others = mpl.colormaps["tab20"](np.r_[0:20:2, 1:20:2])[:, :3]
     return np.array(
         [
             mpl.colors.to_rgb(_CLASS_COLOURS[name.lower()])

@@ -149,9 +149,9 @@ def dual_attention(
         channel: (C, C), the CAM map; every row sums to 1.
     """
     count = len(queries)
-    columns = 3
+    columns = 2 if count <= 2 else 3
     rows = -(-(count + 2) // columns)
-    figure, axes = new_figure(3.0 * columns, 2.5 * rows, rows, columns)
+    figure, axes = new_figure(3.0 * columns, 2.7 * rows, rows, columns)
     places = list(axes.flat)
     height, width = image.shape[1:]
     cell_height, cell_width = height / position.shape[1], width / position.shape[2]
@@ -169,7 +169,10 @@ def dual_attention(
             cmap="inferno",
             alpha=np.clip(1.5 * weights / weights.max(), 0, 0.9),
         )
-        axis.set_title(f"PAM of {marks[number]}: {name}")
+        # Colours are relative to the largest weight, so that the title has to say how large it is.
+        largest, mean = 100 * weights.max(), 100 / weights.size
+        title = f"PAM of {marks[number]}: {name}\nmean {mean:.1f} %, up to {largest:.1f} %"
+        axis.set_title(title)
         for drawn in (places[0], axis):
             drawn.add_patch(
                 Rectangle(
@@ -194,9 +197,11 @@ def dual_attention(
         )
     matrix = places[1 + count]
     drawn = matrix.imshow(channel.numpy(), cmap="viridis", vmin=0)
-    matrix.set_title("CAM: row i, weights of channel i")
-    figure.colorbar(drawn, ax=matrix, shrink=0.8)
+    matrix.set_title("CAM: what each channel is made of")
+    figure.colorbar(drawn, ax=matrix, shrink=0.8, label="weight")
     without_ticks(axes)
+    matrix.set_xlabel("from channel")
+    matrix.set_ylabel("to channel")
     for axis in places[2 + count :]:
         axis.axis("off")
     return figure

@@ -1,6 +1,5 @@
 """``python -m course_lib.train danet`` and ``compare``: train, resume, draw, compare."""
 
-import os
 import sys
 from collections.abc import Callable
 from enum import StrEnum
@@ -12,6 +11,7 @@ import torch
 import typer
 from tqdm import tqdm
 
+from course_lib.atomic import replacing
 from course_lib.train import danet, pictures, tasks
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -57,7 +57,7 @@ def danet_command(
     device: Device = "auto",
     network: Network = None,
 ) -> None:
-    """Train DANet; write checkpoint.pt, history.csv, curves.png, predictions.png, attention.png.
+    """Train DANet; write checkpoint.pt, history.csv, curves.png, predictions.png, attention-….png.
 
     Exit status: 0 when all is written, 2 for wrong arguments or data.
     """
@@ -123,10 +123,8 @@ def compare_command(
             )
         runs = pd.concat(parts, ignore_index=True)
         if table is not None:
-            table.parent.mkdir(parents=True, exist_ok=True)
-            new = table.with_name(table.name + ".new")
-            runs.to_csv(new, index=False)
-            os.replace(new, table)
+            with replacing(table) as new:
+                runs.to_csv(new, index=False)
     except (ValueError, FloatingPointError, OSError) as error:
         _wrong(error)
     typer.echo()

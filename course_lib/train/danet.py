@@ -1,6 +1,5 @@
 """DANet trained on a task, with its head or with the control in the head's place, and compared."""
 
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from course_lib import costs
 from course_lib.data.streets import IGNORE
 from course_lib.metrics import ConfusionMatrix
 from course_lib.networks import build
@@ -203,22 +203,12 @@ def _row(trained: Trained, task: Task, head: str, seed: int) -> dict[str, object
         "head": head,
         "seed": seed,
         "epochs": len(trained.history),
-        "parameters": sum(p.numel() for p in trained.network.parameters()),
+        "parameters": costs.count_parameters(trained.network),
         "mIoU": round(100 * trained.history["mIoU"].iloc[-1], 1),
         "CPU seconds": round(trained.history["CPU seconds"].sum()),
         "torch": torch.__version__,
-        "processor": _processor(),
+        "processor": costs.processor(),
     }
-
-
-def _processor() -> str:
-    """The processor's name, as far as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    found = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return found[0] if found else platform.processor() or platform.machine()
 
 
 def summary(runs: pd.DataFrame) -> pd.DataFrame:

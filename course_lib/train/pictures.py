@@ -1,6 +1,5 @@
 """The pictures of a run: curves, predictions, and where the attention looks."""
 
-import os
 from itertools import islice
 from pathlib import Path
 
@@ -15,25 +14,28 @@ from course_lib.train.danet import Trained, predict
 from course_lib.train.tasks import Task
 
 _ROWS = 4  # pictures in predictions.png
-_QUERIES = 4  # PAM maps in attention.png
+_ATTENDED = 3  # of these, with a picture of the attention maps each
+_QUERIES = 4  # PAM maps in such a picture
 
 
 def write(trained: Trained, task: Task, head: str, folder: Path) -> list[Path]:
-    """Draw curves.png, predictions.png and, where there is attention, attention.png.
+    """Draw curves.png, predictions.png and, where there is attention, attention-1.png to -3.png.
 
     Returns:
         The paths of what was written.
     """
     curves = plots.history(trained.history, ["mIoU", "pixel accuracy"])
-    written = [_save(curves, folder / "curves.png")]
+    written = [plots.save(curves, folder / "curves.png")]
     images, labels = _first(task, _ROWS)
     figure = plots.segmentations(
         task.pictures(images), labels, predict(trained.network, images), task.classes
     )
-    written.append(_save(figure, folder / "predictions.png"))
+    written.append(plots.save(figure, folder / "predictions.png"))
     if head == "dual":
-        figure = _attention(trained.network, task, images[:1], labels[0])
-        written.append(_save(figure, folder / "attention.png"))
+        # Several pictures, for a network may look at a thing of one colour and past another one.
+        for place in range(min(_ATTENDED, len(images))):
+            figure = _attention(trained.network, task, images[place : place + 1], labels[place])
+            written.append(plots.save(figure, folder / f"attention-{place + 1}.png"))
     return written
 
 
@@ -79,13 +81,3 @@ def query_cells(labels: Tensor, task: Task, cells: tuple[int, int]) -> dict[str,
     wanted = [k for k in order if one_hot[k].any()][:_QUERIES]
     places = {k: divmod(int(deep[k].argmax()), cells[1]) for k in wanted}
     return {task.classes[k]: place for k, place in places.items()}
-
-
-def _save(figure: Figure, path: Path) -> Path:
-    """Write a picture; a run that is killed here leaves the old one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(path.name + ".new")
-    # Without the Software entry the bytes do not depend on matplotlib's version string.
-    figure.savefig(new, format="png", dpi=110, metadata={"Software": None})
-    os.replace(new, path)
-    return path

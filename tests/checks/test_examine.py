@@ -617,23 +617,44 @@ def _last_layer(network, x):
     return network[1](x)
 
 
-def test_a_module_among_the_inputs_gets_the_dtype_of_the_case():
-    exercise = dataclasses.replace(
-        FUNCTION,
-        reference=_last_layer,
-        cases=(
-            Case(
-                Text("一", "one"),
-                lambda draw: Call((Fresh(partial(_two_layers), "TwoLayers()"), draw.normal(2, 4))),
-                dtype=torch.float64,
-            ),
+ON_A_NETWORK = dataclasses.replace(
+    FUNCTION,
+    reference=_last_layer,
+    cases=(
+        Case(
+            Text("一", "one"),
+            lambda draw: Call((Fresh(partial(_two_layers), "TwoLayers()"), draw.normal(2, 4))),
+            dtype=torch.float64,
         ),
-        mutants=(),
-        alternates=(),
-    )
+    ),
+    mutants=(),
+    alternates=(),
+)
 
+
+def test_a_module_among_the_inputs_gets_the_dtype_of_the_case():
     def with_its_own_arithmetic(network, x):
         return x @ network[1].weight.T + network[1].bias
 
-    assert examine(exercise, with_its_own_arithmetic).outcome is Outcome.RIGHT
-    assert examine(exercise, lambda network, x: network[1](2 * x)).outcome is Outcome.WRONG
+    assert examine(ON_A_NETWORK, with_its_own_arithmetic).outcome is Outcome.RIGHT
+    assert examine(ON_A_NETWORK, lambda network, x: network[1](2 * x)).outcome is Outcome.WRONG
+
+
+@pytest.mark.parametrize(
+    "touch",
+    [
+        lambda network: network[0].register_forward_hook(lambda *seen: None),
+        lambda network: network[0].train(),
+        lambda network: setattr(network[0], "forward", lambda x: x),
+    ],
+    ids=["hook", "mode", "forward"],
+)
+def test_what_an_answer_leaves_in_a_module_is_noticed(touch):
+    def touching(network, x):
+        touch(network)
+        return network[1](x)
+
+    verdict = examine(ON_A_NETWORK, touching)
+    assert verdict.outcome is Outcome.WRONG
+    assert "changed its input" in str(verdict.rows[0].difference.text)
+    assert verdict.rows[0].difference.got == "network"

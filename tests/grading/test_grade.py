@@ -326,6 +326,14 @@ def test_environment_is_left_as_it_was(history: History) -> None:
     assert "NBGRADER_EXECUTION" not in os.environ
 
 
+def test_time_of_a_submission_ends_before_that_of_a_cell(course: Course) -> None:
+    course.submit("ann", Work(*RIGHT).insert(5, "import time\ntime.sleep(600)"))
+    course.grade("--total-timeout", "8", "--cell-timeout", "60")
+    (row,) = read(course.root)
+    assert (row["score"], row["status"]) == ("2", "failed")
+    assert ": cell 6; 8 s were over before the cell 'scale'; what came before" in row["note"]
+
+
 def test_scoring_fails_closed() -> None:
     work = Work(*RIGHT)
     for cell in work.cells:

@@ -1,5 +1,6 @@
 """Images show the pixels that they are given, and marks where they belong."""
 
+import pytest
 import torch
 
 from course_lib import plots
@@ -31,3 +32,19 @@ def test_swatches_mark_only_the_places_that_are_there():
     without, marked = figure.axes
     assert not without.lines
     assert (marked.lines[0].get_xdata()[0], marked.lines[0].get_ydata()[0]) == (9.0, 5.0)
+
+
+def test_segmentations_are_pale_where_they_do_not_count():
+    labels = torch.tensor([[[0, 1, 255], [2, 255, 0]]])
+    predicted = torch.tensor([[[0, 2, 1], [2, 0, 1]]])
+    names = ["sky", "road", "car"]
+    _, truth, prediction = (
+        axis.images[0].get_array()
+        for axis in plots.segmentations(torch.rand(1, 3, 2, 3), labels, predicted, names).axes
+    )
+    colours = plots.class_colours(names)
+    assert (truth[0, 1] == colours[1]).all()
+    assert (truth[0, 2] == 1).all()
+    assert (prediction[0, 1] == colours[2]).all()  # wrong, and to be seen
+    assert (prediction[0, 2] > colours[1]).all()
+    assert prediction[0, 2].tolist() == pytest.approx((0.85 + 0.15 * colours[1]).tolist())

@@ -64,3 +64,19 @@ def test_pooled_maps_say_mean_and_maximum_and_mark_the_same_place_on_either_scal
     assert (picture.lines[0].get_xdata()[0], picture.lines[0].get_ydata()[0]) == (5.5, 9.5)
     # Pixels 8 to 11 and 4 to 7 lie in row 2, column 1 of the map.
     assert (channel.lines[0].get_xdata()[0], channel.lines[0].get_ydata()[0]) == (1.0, 2.0)
+
+
+def test_dual_attention_says_how_large_the_largest_weight_is_and_draws_queries_at_their_cells():
+    position = torch.full((2, 4, 6), 0.5 / 23)
+    position[0, 1, 5] = position[1, 3, 0] = 0.5
+    channel = torch.rand(5, 5).softmax(1)
+    queries = {"sky": (0, 2), "road": (3, 5)}
+    figure = plots.dual_attention(torch.rand(3, 16, 24), queries, position, channel)
+    first, sky, road, matrix = figure.axes[:4]
+    assert sky.get_title() == "PAM of A: sky\nmean 4.2 %, up to 50.0 %"
+    assert road.get_title().startswith("PAM of B: road")
+    boxes = [box.get_xy() for box in first.patches]
+    assert boxes == [(8, 0), (20, 12)]
+    assert [box.get_xy() for axis in (sky, road) for box in axis.patches] == boxes
+    assert torch.equal(torch.tensor(sky.images[1].get_array()), position[0])
+    assert torch.equal(torch.tensor(matrix.images[0].get_array()), channel)

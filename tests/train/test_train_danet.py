@@ -37,9 +37,10 @@ def run_with_head(tmp_path_factory):
 def test_it_writes_checkpoint_history_curves_and_pictures(run_with_head):
     folder, output = run_with_head
     assert {p.name for p in folder.iterdir()} == {
-        *("checkpoint.pt", "history.csv", "curves.png", "predictions.png", "attention.png")
+        *("checkpoint.pt", "history.csv", "curves.png", "predictions.png"),
+        *("attention-1.png", "attention-2.png", "attention-3.png"),
     }
-    for name in ("curves", "predictions", "attention"):
+    for name in ("curves", "predictions", "attention-1", "attention-3"):
         with Image.open(folder / f"{name}.png") as picture:
             picture.load()
             assert min(picture.size) > 200
@@ -74,7 +75,7 @@ def test_a_run_that_goes_on_ends_as_one_that_was_not_cut(tmp_path):
     same = ["loss", "mIoU", "pixel accuracy", "learning rate"]
     again = pd.read_csv(cut / "history.csv")
     pd.testing.assert_frame_equal(again[same], history[same], check_exact=True)
-    assert not (whole / "attention.png").exists()  # nothing attends there
+    assert not (whole / "attention-1.png").exists()  # nothing attends there
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ def test_camvid_from_end_to_end(tmp_path):
     options = ["--data", "camvid", "--root", root, "--height", 48, "--batch", 2]
     result = _run("danet", "--epochs", 1, "--folder", folder, *options)
     assert result.exit_code == 0, result.output
-    assert (folder / "attention.png").exists()
+    assert (folder / "attention-1.png").exists()
     assert "Bicyclist" in result.output
     assert 0 <= pd.read_csv(folder / "history.csv")["mIoU"].iloc[-1] <= 1
 

@@ -6,7 +6,7 @@ from collections import Counter
 from nbformat import NotebookNode
 
 from course_lib.authoring.gates.blocks import GAP, HAN, HEADING, Reading, read, split
-from course_lib.authoring.gates.places import where
+from course_lib.authoring.gates.places import in_prose
 
 # English letters beyond those that Chinese has too (names), for each Chinese character.
 # Good pairs lie between 2.2 and 3.7.
@@ -18,12 +18,7 @@ _HEADING = re.compile(rf"[^·]*[{HAN}][^·]* · [^·{HAN}]+")
 
 def gate(notebook: NotebookNode, name: str) -> list[str]:
     """Hold every markdown cell to paired blocks with equal content."""
-    return [
-        f"{where(name, index, cell)}: {problem}"
-        for index, cell in enumerate(notebook.cells)
-        if cell.cell_type == "markdown"
-        for problem in _cell(cell.source)
-    ]
+    return in_prose(notebook, name, _cell)
 
 
 def _cell(source: str) -> list[str]:

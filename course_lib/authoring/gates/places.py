@@ -1,6 +1,6 @@
 """Where a problem stands in a notebook, and which cells are exercises."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from nbformat import NotebookNode
 
@@ -16,6 +16,18 @@ def where(name: str, index: int, cell: NotebookNode) -> str:
     words = [line for line in lines if line and not line.startswith(("<div", "</div"))]
     label = grade_id(cell) or (words[0][:40] if words else "empty")
     return f"{name}, cell {index + 1} ({label})"
+
+
+def in_prose(
+    notebook: NotebookNode, name: str, problems: Callable[[str], Iterable[str]]
+) -> list[str]:
+    """What is wrong with the text of each markdown cell, with the place before it."""
+    return [
+        f"{where(name, index, cell)}: {problem}"
+        for index, cell in enumerate(notebook.cells)
+        if cell.cell_type == "markdown"
+        for problem in problems(cell.source)
+    ]
 
 
 def grade_id(cell: NotebookNode) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from nbformat import NotebookNode
 
 from course_lib.authoring.gates.blocks import HAN, pairs, read
-from course_lib.authoring.gates.places import where
+from course_lib.authoring.gates.places import in_prose
 
 _WIDE = rf"{HAN}\u3000-\u303f\uff01-\uff5e"
 # After a full stop a space may stand: `**参数。** 公式` is not bold without it.
@@ -35,12 +35,7 @@ _RULES_BOTH = (
 
 def gate(notebook: NotebookNode, name: str) -> list[str]:
     """Read every block's prose, without its code and formulas, for faults of form."""
-    return [
-        f"{where(name, index, cell)}: {problem}"
-        for index, cell in enumerate(notebook.cells)
-        if cell.cell_type == "markdown"
-        for problem in _cell(cell.source)
-    ]
+    return in_prose(notebook, name, _cell)
 
 
 def _cell(source: str) -> Iterator[str]:

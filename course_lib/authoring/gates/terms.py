@@ -15,7 +15,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from course_lib.authoring.gates.blocks import HAN, HEADING, pairs, read, split
-from course_lib.authoring.gates.places import where
+from course_lib.authoring.gates.places import in_prose
 
 TABLE = Path(__file__).parents[1] / "terms.csv"
 _LATIN_RUN = re.compile(r"[A-Za-z][A-Za-z0-9 ,.:'&-]*[A-Za-z0-9]")
@@ -57,12 +57,7 @@ def table() -> tuple[Term, ...]:
 
 def gate(notebook: NotebookNode, name: str) -> list[str]:
     """Ask each pair of blocks, and each heading, for the terms of the table."""
-    return [
-        f"{where(name, index, cell)}: {problem}"
-        for index, cell in enumerate(notebook.cells)
-        if cell.cell_type == "markdown"
-        for problem in _cell(cell.source)
-    ]
+    return in_prose(notebook, name, _cell)
 
 
 def _cell(source: str) -> Iterator[str]:
