@@ -38,7 +38,7 @@ leaderboard: install  ## accuracy of every mechanism on every probe; goes on whe
 	python -m course_lib.benchmarks.leaderboard
 
 bench-grading: install  ## grading beside nbgrader's own: seconds and memory per submission
-	python -m course_lib.grading.benchmark
+	python -m course_lib.grading.benchmark --table measurements/grading.csv
 
 format: install
 	ruff check --fix .

@@ -55,6 +55,22 @@ def test_the_page_is_that_of_the_rows():
     assert path.read_text(encoding="utf-8") == reading.page(ROWS, MISSING)
 
 
+def test_what_the_readme_says_of_the_rows():
+    read = reading.read(ROWS)
+    beats = {rule: set(names) for rule, names in read.beats.items()}
+    assert {"se", "gc", "cbam_channel", "nonlocal"} <= beats["cue"]
+    assert {"cbam_channel", "cbam_channel, max only"} <= beats["flare"]
+    assert read.mean.loc["se", "flare"] < scenes.rule_named("flare").chance + 3
+    assert {"coordinate", "spm", "triplet", "lka", "van"} <= beats["lane"]
+    assert {"lka", "van", "cbam_spatial"} <= beats["reach"]
+    assert not beats["reach"] & {"se", "eca", "gc", "cse", "cbam_channel"}
+    assert "pam" in beats["legend"]
+    assert read.beats["legend"][0] == "rga"
+    assert not beats["touch"]
+    assert not read.solved_by("sse")
+    assert set(read.solved_by("sge")) <= set(read.solved_by("se"))
+
+
 def test_every_rule_has_its_words():
     assert set(reading.RULES) == set(scenes.rules())
     assert set(reading.CONTROLS) <= set(leaderboard.OTHERS)

@@ -889,6 +889,14 @@ SPATIAL_MODULE = Exercise(
             ),
         ),
         Mutant(
+            "always-three",
+            _spatial_module(padding=lambda self, kernel_size: 3),
+            Text(
+                "填充写死为 3，只对 7×7 合适。从 `kernel_size` 算出它。",
+                "The padding is always 3, which suits 7×7 only. Derive it from `kernel_size`.",
+            ),
+        ),
+        Mutant(
             "always-seven",
             _spatial_module(size=lambda self, kernel_size: 7, padding=lambda self, kernel_size: 3),
             Text(
@@ -1076,6 +1084,15 @@ CBAM_MODULE = Exercise(
             Text(
                 "返回的只是空间门，没有乘到特征图上。",
                 "This returns the spatial gate alone; the feature map is not multiplied by it.",
+            ),
+        ),
+        Mutant(
+            "chained",
+            _both(lambda x, channel, spatial: spatial(channel(x))),
+            Text(
+                "空间门由通道门算出，两个门都没有乘到特征图上。每个门要先乘，再算下一个。",
+                "The spatial gate is computed from the channel gate, and neither has multiplied "
+                "the feature map. Multiply by a gate before the next one is computed.",
             ),
         ),
         Mutant(
@@ -1290,6 +1307,18 @@ CBAM_BLOCK = Exercise(
             Text(
                 "走过 CBAM 的是捷径，不是残差分支。",
                 "It is the shortcut that passes through CBAM, not the residual branch.",
+            ),
+        ),
+        Mutant(
+            "on-both",
+            _block(
+                lambda self, x: F.relu(
+                    self.attention(self.shortcut(x)) + self.attention(self.branch(x))
+                )
+            ),
+            Text(
+                "捷径也走过了 CBAM。它只属于残差分支。",
+                "The shortcut passes through CBAM too. It belongs to the residual branch alone.",
             ),
         ),
         Mutant(
@@ -1649,9 +1678,9 @@ BUG_WEIGHTS_SYMPTOM = choice(
             "No: the difference measured above is far larger than rounding.",
         ),
         "d": Text(
-            "对：输出看上去仍像门，只是不是原来那个；只有与原来的输出对照，才看得出来。",
-            "Yes: the output still looks like a gate, only not like the old one; nothing but a "
-            "comparison with the original outputs shows it.",
+            "对：输出看上去仍像门，只是不是训练时的那一个。没有报错会告诉你，要与原来的输出对照。",
+            "Yes: the output still looks like a gate, only it is not the one that was trained. No "
+            "error tells; compare with the original outputs.",
         ),
     },
 )
@@ -1879,9 +1908,10 @@ QUIZ_SHARING = choice(
             "The biases are only one reason. Without them the ReLU still makes the order matter.",
         ),
         "c": Text(
-            "两者都去掉，g 就是一个矩阵，先加后加才总是一样；留着偏置，走两遍就加了两次。",
-            "With both gone, g is a matrix, and only then sums always pass through; with biases "
-            "left, two passes add them twice.",
+            "两者都去掉，$g$ 就是一个矩阵，和的 $g$ 才总是 $g$ 的和；留着偏置，走两遍加两次，走一"
+            "遍只加一次。",
+            "With both gone, $g$ is a matrix, and only then is $g$ of a sum always the sum of the "
+            "$g$'s; with the biases left, two passes add them twice, one pass once.",
         ),
         "d": Text(
             "批里有几张图与此无关：每张图各走各的。",
@@ -1901,8 +1931,8 @@ QUIZ_COST = choice(
             "the height and the width.",
         ),
         "b": Text(
-            "参数从不依赖于特征图的大小。",
-            "Parameters never depend on the size of the feature map.",
+            "卷积核是 $2k^2$ 个数，特征图多大都一样。",
+            "The kernel is $2k^2$ numbers, whatever the size of the feature map.",
         ),
         "c": Text(
             "空间卷积在每个位置都算一遍，位置是四倍；小网络仍是每张图两遍。",

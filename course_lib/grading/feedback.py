@@ -33,7 +33,7 @@ _ATTRIBUTES = {
 _STYLES = CSSSanitizer(
     allowed_css_properties=[
         *("background-color", "border", "border-left", "color", "font-size", "font-style"),
-        *("font-weight", "margin", "padding", "text-align", "width"),
+        *("font-weight", "margin", "max-width", "padding", "text-align", "width"),
     ]
 )
 # No address outside of the page: what a learner's page loads from there tells who reads it when.

@@ -17,6 +17,7 @@ from course_lib.networks.mobilenet import mobilenet
 from course_lib.networks.placement import resnet
 from course_lib.networks.residual_attention_network import ResidualAttentionNetwork
 from course_lib.networks.scnet import SCNet
+from course_lib.networks.senet import SENet154
 from course_lib.networks.van import VAN
 
 _NETWORKS: dict[str, Callable[..., nn.Module]] = {
@@ -37,6 +38,7 @@ _NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "scnet50": partial(SCNet, 50),
     "scnet50_v1d": partial(SCNet, 50, "v1d"),
     "scnet101": partial(SCNet, 101),
+    "senet154": SENet154,
     "van_b0": partial(VAN, "b0"),
     "van_b1": partial(VAN, "b1"),
     "van_b2": partial(VAN, "b2"),

@@ -94,6 +94,9 @@ def resnet(
     multi_grid: Sequence[int] | None = None,
     stem: str = "large",
     width: int = 64,
+    groups: int = 1,
+    group_width: int = 64,
+    stride_first: bool = False,
 ) -> ResNet:
     """A ResNet with the mechanism called so in its authors' place.
 
@@ -108,6 +111,9 @@ def resnet(
         multi_grid: factors of the dilations of the last stage's blocks.
         stem: ``"large"`` or ``"small"``.
         width: channels of the stem.
+        groups: of the 3×3 convolutions from depth 50 on.
+        group_width: channels of a group in the first stage.
+        stride_first: whether strides stand in the first 1×1 convolution, from depth 50 on.
 
     Raises:
         ValueError: if an argument has no such value, or the mechanism refuses an option.
@@ -124,4 +130,7 @@ def resnet(
         multi_grid=multi_grid,
         stem=stem,
         width=width,
+        groups=groups,
+        group_width=group_width,
+        stride_first=stride_first,
     )

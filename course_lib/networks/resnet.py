@@ -3,16 +3,15 @@
 Parameters carry torchvision's names, so its checkpoints load (those of the slot come on top). The
 mechanism stands where the authors of SE and CBAM put it: after the last BatchNorm of the residual
 branch, before the addition; ``place`` puts it elsewhere. Strides stand in the 3×3 convolution, as
-in torchvision.
+in torchvision, or with ``stride_first`` in the 1×1 convolution before it, as in the paper.
 
 Source: K. He, X. Zhang, S. Ren, J. Sun, *Deep Residual Learning for Image Recognition*, CVPR 2016,
 https://arxiv.org/abs/1512.03385. Dilation in place of stride: F. Yu, V. Koltun, T. Funkhouser,
 *Dilated Residual Networks*, CVPR 2017, https://arxiv.org/abs/1705.09914.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,10 +34,19 @@ _LAYERS: Mapping[int, tuple[int, int, int, int]] = {
 }
 
 
-def _dilated(channels_in: int, channels_out: int, stride: int, dilation: int) -> nn.Conv2d:
+def _dilated(
+    channels_in: int, channels_out: int, stride: int, dilation: int, groups: int = 1
+) -> nn.Conv2d:
     """A 3×3 convolution that keeps the size of the map but for its stride."""
     return nn.Conv2d(
-        channels_in, channels_out, 3, stride, padding=dilation, dilation=dilation, bias=False
+        channels_in,
+        channels_out,
+        3,
+        stride,
+        padding=dilation,
+        dilation=dilation,
+        groups=groups,
+        bias=False,
     )
 
 
@@ -48,7 +56,7 @@ class _Block(nn.Module):
     def __init__(
         self,
         channels_in: int,
-        planes: int,
+        inside: int,
         channels_out: int,
         stride: int,
         slot: Slot | None,
@@ -63,7 +71,7 @@ class _Block(nn.Module):
                 nn.BatchNorm2d(channels_out),
             )
         self.place = place
-        width = channels_out if place == "branch" else planes
+        width = channels_out if place == "branch" else inside
         self.attention = slot(width) if slot else nn.Identity()
 
     def at(self, place: str, x: Tensor) -> Tensor:
@@ -119,11 +127,15 @@ class Bottleneck(_Block):
 
     Args:
         channels_in: channels of the input.
-        planes: channels inside; the output has four times as many.
+        planes: a quarter of the output's channels.
         stride: stride of the 3×3 convolution.
         slot: makes the mechanism, or None.
         dilations: the first is that of the 3×3 convolution.
         place: one of `PLACES` but ``"stage"``.
+        groups: of the 3×3 convolution.
+        group_width: channels of a group, for every 64 planes; there are as many channels inside as
+            all groups have.
+        stride_first: whether the first 1×1 convolution has the stride and not the 3×3.
     """
 
     expansion = 4
@@ -136,13 +148,18 @@ class Bottleneck(_Block):
         slot: Slot | None,
         dilations: tuple[int, int] = (1, 1),
         place: str = "branch",
+        groups: int = 1,
+        group_width: int = 64,
+        stride_first: bool = False,
     ) -> None:
-        super().__init__(channels_in, planes, planes * self.expansion, stride, slot, place)
-        self.conv1 = nn.Conv2d(channels_in, planes, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(planes)
-        self.conv2 = _dilated(planes, planes, stride, dilations[0])
-        self.bn2 = nn.BatchNorm2d(planes)
-        self.conv3 = nn.Conv2d(planes, planes * self.expansion, 1, bias=False)
+        inside = planes * group_width // 64 * groups
+        super().__init__(channels_in, inside, planes * self.expansion, stride, slot, place)
+        first, second = (stride, 1) if stride_first else (1, stride)
+        self.conv1 = nn.Conv2d(channels_in, inside, 1, stride=first, bias=False)
+        self.bn1 = nn.BatchNorm2d(inside)
+        self.conv2 = _dilated(inside, inside, second, dilations[0], groups)
+        self.bn2 = nn.BatchNorm2d(inside)
+        self.conv3 = nn.Conv2d(inside, planes * self.expansion, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(planes * self.expansion)
 
     def branch(self, x: Tensor) -> Tensor:
@@ -171,6 +188,10 @@ class ResNet(nn.Module):
         stem: ``"large"``, 7×7 with stride 2 and a pool, or ``"small"``, 3×3 without either, for
             pictures of about 32×32; the output stride counts without the stem's factor of 4 then.
         width: channels of the stem; every stage has twice those of the one before it.
+        groups: of the 3×3 convolutions from depth 50 on; 32 with a ``group_width`` of 4 is ResNeXt.
+        group_width: channels of a group in the first stage, at a ``width`` of 64.
+        stride_first: whether strides stand in the first 1×1 convolution from depth 50 on, as in the
+            paper and in the released Caffe models; as many parameters, fewer multiply-adds.
 
     Raises:
         ValueError: if there is no ResNet of that depth or an option has no such value.
@@ -188,6 +209,9 @@ class ResNet(nn.Module):
         multi_grid: Sequence[int] | None = None,
         stem: str = "large",
         width: int = 64,
+        groups: int = 1,
+        group_width: int = 64,
+        stride_first: bool = False,
     ) -> None:
         super().__init__()
         if depth not in _LAYERS:
@@ -211,7 +235,23 @@ class ResNet(nn.Module):
             raise ValueError(f"multi_grid={multi_grid!r} must be positive factors")
         if place == "stage" and not set(stages) & {1, 2, 3}:
             raise ValueError(f"place='stage' has no slot in stages={stages!r}; use some of 1, 2, 3")
-        block: type[Any] = BasicBlock if depth < 50 else Bottleneck
+        grouped = (groups, group_width) != (1, 64)
+        if grouped and depth < 50:
+            raise ValueError(f"depth={depth} has no groups; use a depth of 50 or more")
+        if stride_first and depth < 50:
+            raise ValueError(f"depth={depth} has no 1×1 convolution; use a depth of 50 or more")
+        if groups < 1 or width * group_width < 64:
+            raise ValueError(
+                f"groups={groups} of group_width={group_width} hold no channels; use larger ones"
+            )
+        block: Callable[..., _Block] = (
+            BasicBlock
+            if depth < 50
+            else partial(
+                Bottleneck, groups=groups, group_width=group_width, stride_first=stride_first
+            )
+        )
+        expansion = BasicBlock.expansion if depth < 50 else Bottleneck.expansion
         small = stem == "small"
         self.conv1 = (
             nn.Conv2d(3, width, 3, padding=1, bias=False)
@@ -244,7 +284,7 @@ class ResNet(nn.Module):
                         place,
                     )
                 )
-                channels = planes * block.expansion
+                channels = planes * expansion
             setattr(self, f"layer{stage}", nn.Sequential(*blocks))
             if slot and place == "stage" and stage in stages and stage < 4:
                 setattr(self, f"attention{stage}", slot(channels))

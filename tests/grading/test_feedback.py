@@ -7,8 +7,10 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from nbconvert.exporters import HTMLExporter
-from traitlets.config import Config
+from tiny_course import SQUEEZE_EXCITE, Course, Work
+from traitlets.config import Config, PyFileConfigLoader
 
+from course_lib.exercises import get
 from course_lib.grading.feedback import clean_html, highlighted, markdown2html
 from course_lib.grading.page import FeedbackExporter
 
@@ -52,7 +54,7 @@ def test_what_formats_stays() -> None:
     text = (
         '<div lang="zh"><table style="color: red"><tbody><tr><td>1</td></tr></tbody></table></div>'
         '<details open=""><summary>Hint 1</summary><p>x</p></details>'
-        '<img alt="a" src="data:image/png;base64,AAAA">'
+        '<img alt="a" style="max-width: 100%;" src="data:image/png;base64,AAAA">'
     )
     kept, given = (
         BeautifulSoup(page, "html.parser").find_all() for page in (clean_html(text), text)
@@ -60,6 +62,7 @@ def test_what_formats_stays() -> None:
     assert [(tag.name, sorted(tag.attrs)) for tag in kept] == [
         (tag.name, sorted(tag.attrs)) for tag in given
     ]
+    assert kept[-1]["style"] == "max-width: 100%;"
 
 
 @pytest.mark.parametrize("lesson", sorted(p.name for p in (REPOSITORY / "notebooks").iterdir()))
@@ -80,6 +83,16 @@ def test_the_course_s_own_texts_stay_whole(lesson: str) -> None:
                 "$",
             ):
                 assert shown.count(what) == plain.count(what), (what, cell.source)
+
+
+def test_pages_of_the_formgrader_are_cleaned_too() -> None:
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(REPOSITORY)).load_config()
+    exporter = HTMLExporter(config=config)
+    assert exporter.sanitize_html
+    for name in ("clean_html", "markdown2html"):
+        shown = exporter.environment.filters[name]("<b>x</b><script>alert(1)</script>")
+        assert "<b>x</b>" in shown
+        assert "<script" not in shown
 
 
 def test_a_picture_that_was_dropped_into_a_text_costs_no_page() -> None:
@@ -115,3 +128,29 @@ def test_pages_are_those_of_nbconvert() -> None:
     assert ours.get_text().split() == stock.get_text().split()
     assert [tag.name for tag in ours.find_all()] == [tag.name for tag in stock.find_all()]
     assert all(picture.has_attr("alt") for picture in ours.find_all("img"))
+
+
+def test_page_of_a_known_mistake(tmp_path: Path) -> None:
+    course = Course(tmp_path, "tensor")
+    wrong = SQUEEZE_EXCITE.replace("x.mean((2, 3))", "x.sum((2, 3))")
+    work = Work(lesson="tensor").write("squeeze-excite", wrong)
+    course.submit("ann", work, "tensor/tensor.ipynb")
+    result = course.grade()
+    assert "ann/tensor … 0/4 graded" in result.output
+    page = (course.root / "feedback" / "ann" / "tensor" / "tensor.html").read_text("utf-8")
+    shown = BeautifulSoup(page, "html.parser").body
+    words = " ".join(shown.get_text(" ").split())
+    exercise = get("squeeze-excite")
+    (mistake,) = (mutant for mutant in exercise.mutants if mutant.name == "sum-for-mean")
+    for language in ("zh", "en"):
+        text = " ".join(span.get_text() for span in shown.find_all(lang=language))
+        assert bare(getattr(mistake.text, language)) in bare(text)
+    assert "expected" in words
+    assert "got" in words
+    assert "期望" in words
+    assert "hidden" not in words.lower()
+
+
+def bare(text: str) -> str:
+    """A text without the marks of code and without spaces."""
+    return re.sub(r"[`\s]", "", text)

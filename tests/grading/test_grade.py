@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
-from tiny_course import CHEATS, RIGHT, Course, Work, notebook
+from tiny_course import CHEATS, POINTS, RIGHT, Course, Work, notebook
 from typer.testing import Result
 
 from course_lib.grading import pool
@@ -16,7 +16,8 @@ from course_lib.grading.execute import Executed, Job, execute
 from course_lib.grading.grade import BeforeScoring, NotScoredError
 from course_lib.grading.report import COLUMNS
 
-TIMEOUT = 5
+# Far above what an honest cell needs on a slow machine with other work.
+TIMEOUT = 10
 DIES = "def scale(values, factor):\n    import os\n    os._exit(1)"
 STUBBORN = """
 while True:
@@ -40,6 +41,7 @@ def add(a, b):
     get_ipython().displayhook(2.0)
     raise ValueError
 """
+COMMENT = "A colon is missing 少了一个逗号"
 OUTSIDE = b"not for learners"
 
 
@@ -177,6 +179,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
     course.submit("right", b"{")
     with gradebook(course) as book:
         book.find_grade("add-check", "tiny", "tiny", "syntax").manual_score = 1.5
+        book.find_comment("add", "tiny", "tiny", "syntax").manual_comment = COMMENT
         book.db.commit()
     again = grade(course, "--learner", "blank", "--learner", "right", "--learner", "syntax")
 
@@ -291,6 +294,22 @@ def test_regrading_some_keeps_all_other_rows(history: History) -> None:
 def test_hand_given_points_survive_a_regrade(history: History) -> None:
     row = by_key(history.again.rows)["syntax", "tiny"]
     assert (row["score"], row["status"]) == ("5.5", "graded")
+
+
+def test_comments_survive_a_regrade_and_are_shown(history: History) -> None:
+    page = "feedback/syntax/tiny/tiny.html"
+    assert COMMENT not in history.first.left[page].decode()
+    assert COMMENT in history.again.left[page].decode()
+    with gradebook(history.course) as book:
+        assert book.find_comment("add", "tiny", "tiny", "syntax").comment == COMMENT
+
+
+def test_regrading_tells_what_changed_and_nothing_else(history: History) -> None:
+    told = history.again.result.output.split("changed since the grade before:\n")[1]
+    assert told.rstrip("\n").split("\n") == [
+        f"  blank/tiny {name}-check: 0 → {points}" for name, points in sorted(POINTS.items())
+    ]
+    assert "changed since" not in history.first.result.output
 
 
 def test_broken_resubmission_keeps_the_earlier_grade(history: History) -> None:

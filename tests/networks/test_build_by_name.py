@@ -22,8 +22,18 @@ COUNTS = [
     ("resnet101", {}, 44_549_160, 7.801),
     ("resnet50", {"attention": "se"}, 28_088_024, 4.092),
     ("resnet50", {"attention": "se", "attention_options": {"bias": False}}, 28_071_976, 4.092),
-    ("resnet101", {"attention": "se"}, 49_326_872, None),
-    ("resnet152", {"attention": "se"}, 66_821_848, None),
+    # The SE authors' files are for Caffe, where the stride stands in the first 1×1 convolution.
+    ("resnet50", {"attention": "se", "stride_first": True}, 28_088_024, 3.860),
+    ("resnet101", {"attention": "se", "stride_first": True}, 49_326_872, 7.575),
+    ("resnet152", {"attention": "se", "stride_first": True}, 66_821_848, 11.289),
+    ("senet154", {}, 115_088_984, 20.688),
+    ("resnet50", {"groups": 32, "group_width": 4}, 25_028_904, None),
+    (
+        "resnet50",
+        {"attention": "se", "groups": 32, "group_width": 4},
+        27_559_896,
+        4.233,
+    ),
     ("resnet18", {"attention": "cbam"}, 11_779_392, None),
     ("resnet50", {"attention": "cbam"}, 28_089_624, 4.096),
     ("resnet101", {"attention": "cbam"}, 49_330_172, None),
@@ -55,6 +65,13 @@ def test_published_counts(name, options, parameters, giga):
     assert count_parameters(network) == parameters
     if giga is not None:
         assert round(count_macs(network, (1, 3, 224, 224)) / 1e9, 3) == giga
+
+
+def test_sge_costs_what_it_did_but_for_its_similarities():
+    sizes = zip([256, 512, 1024, 2048], [56, 28, 14, 7], [3, 4, 6, 3], strict=True)
+    similarities = sum(channels * side**2 * blocks for channels, side, blocks in sizes)
+    counted = count_macs(on_meta("resnet50", attention="sge"), (1, 3, 224, 224))
+    assert round((counted - similarities) / 1e9, 3) == 4.089
 
 
 @pytest.mark.parametrize(
@@ -245,6 +262,9 @@ def test_names_are_sorted_and_all_can_be_built():
         ("resnet50", {"multi_grid": (1, 2)}, "must have 3 factors"),
         ("resnet50", {"multi_grid": (0, 1, 2)}, "must be positive factors"),
         ("resnet18", {"attention": "bam", "stages": (4,)}, "has no slot in stages="),
+        ("resnet34", {"stride_first": True}, "depth=34 has no 1×1 convolution"),
+        ("resnet18", {"groups": 32, "group_width": 4}, "depth=18 has no groups"),
+        ("resnet50", {"groups": 0}, "groups=0 of group_width=64 hold no channels"),
     ],
 )
 def test_wrong_arguments_are_refused_in_one_line(name, options, message):
