@@ -27,6 +27,7 @@ from course_lib.plots.maps import (
     kernel_planes,
     maps_over,
     pooled_maps,
+    position_maps,
 )
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "matrix",
     "pictures",
     "pooled_maps",
+    "position_maps",
     "save",
     "scene_answers",
     "segmentations",

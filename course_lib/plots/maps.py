@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
@@ -153,6 +154,48 @@ def dual_attention(
     rows = -(-(count + 2) // columns)
     figure, axes = new_figure(3.0 * columns, 2.7 * rows, rows, columns)
     places = list(axes.flat)
+    _draw_queries(places, image, queries, position)
+    matrix = places[1 + count]
+    drawn = matrix.imshow(channel.numpy(), cmap="viridis", vmin=0)
+    matrix.set_title("CAM: what each channel is made of")
+    figure.colorbar(drawn, ax=matrix, shrink=0.8, label="weight")
+    without_ticks(axes)
+    matrix.set_xlabel("from channel")
+    matrix.set_ylabel("to channel")
+    for axis in places[2 + count :]:
+        axis.axis("off")
+    return figure
+
+
+@styled
+def position_maps(
+    image: Tensor, queries: Mapping[str, tuple[int, int]], position: Tensor
+) -> Figure:
+    """Where query cells look, drawn over the picture.
+
+    Args:
+        image: (3, H, W), from 0 to 1.
+        queries: row and column of every query's cell, by its name.
+        position: (Q, h, w), the attention maps of the queries; every one sums to 1.
+    """
+    columns = min(4, 1 + len(queries))
+    rows = -(-(1 + len(queries)) // columns)
+    figure, axes = new_figure(2.5 * columns, 2.6 * rows, rows, columns)
+    places = list(axes.flat)
+    _draw_queries(places, image, queries, position)
+    without_ticks(axes)
+    for axis in places[1 + len(queries) :]:
+        axis.axis("off")
+    return figure
+
+
+def _draw_queries(
+    places: Sequence[Axes],
+    image: Tensor,
+    queries: Mapping[str, tuple[int, int]],
+    position: Tensor,
+) -> None:
+    """The picture in the first place, the map of one query in each of the next."""
     height, width = image.shape[1:]
     cell_height, cell_width = height / position.shape[1], width / position.shape[2]
     extent = (0, width, height, 0)
@@ -195,16 +238,6 @@ def dual_attention(
             fontweight="bold",
             path_effects=[withStroke(linewidth=2, foreground="black")],
         )
-    matrix = places[1 + count]
-    drawn = matrix.imshow(channel.numpy(), cmap="viridis", vmin=0)
-    matrix.set_title("CAM: what each channel is made of")
-    figure.colorbar(drawn, ax=matrix, shrink=0.8, label="weight")
-    without_ticks(axes)
-    matrix.set_xlabel("from channel")
-    matrix.set_ylabel("to channel")
-    for axis in places[2 + count :]:
-        axis.axis("off")
-    return figure
 
 
 @styled

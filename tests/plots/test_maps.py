@@ -66,6 +66,19 @@ def test_pooled_maps_say_mean_and_maximum_and_mark_the_same_place_on_either_scal
     assert (channel.lines[0].get_xdata()[0], channel.lines[0].get_ydata()[0]) == (1.0, 2.0)
 
 
+def test_position_maps_mark_every_query_in_the_picture_and_in_its_own_map():
+    maps = torch.rand(2, 4, 8)
+    figure = plots.position_maps(torch.rand(3, 8, 32), {"near": (0, 1), "far": (3, 5)}, maps)
+    picture, first, second, *rest = figure.axes
+    assert not rest
+    assert [b.get_xy() for b in picture.patches] == [(4.0, 0.0), (20.0, 6.0)]
+    assert [b.get_xy() for b in second.patches] == [(20.0, 6.0)]
+    assert (second.patches[0].get_width(), second.patches[0].get_height()) == (4.0, 2.0)
+    assert first.get_title().startswith("PAM of A: near\n")
+    assert second.get_title().startswith("PAM of B: far\n")
+    assert second.images[1].get_array().tolist() == maps[1].tolist()
+
+
 def test_dual_attention_says_how_large_the_largest_weight_is_and_draws_queries_at_their_cells():
     position = torch.full((2, 4, 6), 0.5 / 23)
     position[0, 1, 5] = position[1, 3, 0] = 0.5
