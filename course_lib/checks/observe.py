@@ -69,8 +69,8 @@ class Observation:
         layout: shapes of the module's parameters, in the order of the reference where they match.
         output: what it returned, tensors detached.
         gradients: by name of the input or parameter; None where no gradient arrived.
-        changed: names of the inputs that the answer changed in place, or, where one is a module,
-            left a hook, another mode or another forward in.
+        changed: names of the inputs that the answer changed in place; a module is changed by a
+            hook, a mode or a setting that is left in it.
     """
 
     failure: Failure | None = None
@@ -250,11 +250,13 @@ def observe(
                 }
                 function = module
             leaves: dict[str, Tensor] = {}
+            shown: dict[str, str] = {}
             inputs = []
             labels = [names[i] if i < len(names) else f"input {i}" for i in range(len(call.inputs))]
             for label, value in zip(labels, map(made, call.inputs), strict=True):
                 if isinstance(value, nn.Module):
                     value.to(dtype).train(training)
+                    shown[label] = repr(value)
                 if isinstance(value, Tensor) and value.is_floating_point():
                     leaves[label] = value.detach().clone().requires_grad_(gradients)
                     # A copy of the leaf: changing it in place is possible, and noticed below.
@@ -264,7 +266,8 @@ def observe(
             changed = tuple(
                 label
                 for label, value in zip(labels, inputs, strict=True)
-                if _is_changed(value, leaves.get(label), training)
+                if (label in leaves and not torch.equal(value.detach(), leaves[label].detach()))
+                or (label in shown and _is_touched(value, shown[label], training))
             )
             arrived = _gradients(output, {**leaves, **parameters}, seed) if gradients else None
             return Observation(None, layout, _detached(output), arrived, changed)
@@ -274,14 +277,11 @@ def observe(
         return Observation(failure=_failure(error), layout=layout)
 
 
-def _is_changed(value: Any, leaf: Tensor | None, training: bool) -> bool:
-    """Whether an input is another after the call; leaf holds the old values of a tensor."""
-    if isinstance(value, nn.Module):
-        return any(
-            m.training != training or m._forward_hooks or "forward" in vars(m)
-            for m in value.modules()
-        )
-    return leaf is not None and not torch.equal(value.detach(), leaf.detach())
+def _is_touched(module: nn.Module, shown: str, training: bool) -> bool:
+    """Whether something is left in a module that was shown so and ran in that mode."""
+    return repr(module) != shown or any(
+        m.training != training or m._forward_hooks or "forward" in vars(m) for m in module.modules()
+    )
 
 
 def _gradients(output: Any, sources: dict[str, Tensor], seed: int) -> dict[str, Tensor | None]:

@@ -288,7 +288,7 @@ DUAL_HEAD = Exercise(
     reference=DualPoolingHead,
     cases=(
         _head_case(Text("推理模式", "eval mode"), 0.0),
-        _head_case(Text("推理模式，默认的丢弃", "eval mode, default dropout"), None),
+        _head_case(Text("推理模式，缺省的丢弃", "eval mode, default dropout"), None),
         _head_case(Text("推理模式，丢弃率 1", "eval mode, dropout of 1"), 1.0),
         _head_case(Text("训练模式，不丢弃", "train mode, nothing dropped"), 0.0, training=True),
         _head_case(Text("训练模式，全部丢弃", "train mode, all dropped"), 1.0, training=True),
@@ -467,7 +467,7 @@ DUAL_FOLD = Exercise(
     mutants=(
         Mutant(
             "first-bias-forgotten",
-            lambda wr, br, wc, bc: (wc @ wr, bc + 0 * br.sum()),
+            lambda wr, br, wc, bc: (wc @ wr, bc),
             Text(
                 "权重对，偏置里少了第一层的偏置：它也要经过第二层。",
                 "The weight is right; the bias lacks that of the first layer, which passes through "
@@ -703,8 +703,9 @@ DUAL_BUG_FEATURES = Exercise(
             Text(
                 "分类层换成了 `Identity`，但网络照旧先平均池化、再展平："
                 "返回的是每个通道一个数，不是特征图。",
-                "The classifier is replaced by `Identity`, but the network still pools and "
-                "flattens before it: what comes back is one number per channel and no feature map.",
+                "The classifier is replaced by `Identity`, but the network still runs its average "
+                "pooling and flattens before it: what comes back is one number per channel and no "
+                "feature map.",
             ),
         ),
         Mutant(
@@ -942,9 +943,9 @@ DUAL_BUG_TWICE = Exercise(
             "old-head-kept",
             _classifier(register=_register_base, maps=_maps_of_base),
             Text(
-                "每层只登记了一次，但旧的分类层还在，没有损失能到达它。",
+                "每层只登记了一次，但旧的分类层还在，没有梯度能传到它。",
                 "Every layer is registered once now, but the old classifier is still there, and no "
-                "loss reaches it.",
+                "gradient reaches it.",
             ),
         ),
         Mutant(
@@ -1165,8 +1166,8 @@ DUAL_COUNTS = Exercise(
             "dead-counted-as-live",
             _counts_mutant(live=lambda right, *sizes: right["live"] + right["dead"]),
             Text(
-                "旧的分类层也算成了活的。没有损失能到达它。",
-                "The old classifier is counted as live. No loss reaches it.",
+                "旧的分类层也算成了活的。没有梯度能传到它。",
+                "The old classifier is counted as live. No gradient reaches it.",
             ),
         ),
         Mutant(
@@ -1378,10 +1379,10 @@ DUAL_HOOKS = Exercise(
             _hooked(lambda maps, name, inputs, output: maps.update({name: output})),
             Text(
                 "批归一化之后的那几张图不对，里面没有负数：钩子存下的是同一个张量，后面的"
-                "就地 ReLU 又改写了它。存的时候要另留一份。",
+                "就地 ReLU 又改写了它。存的时候要另留一份，钩子也不要把它返回。",
                 "The maps behind a batch normalization are wrong and hold no negative number: the "
                 "hook kept the very tensor that the in-place ReLU behind it overwrites. Keep a "
-                "tensor of your own.",
+                "tensor of your own, and do not return it from the hook.",
             ),
         ),
         Mutant(

@@ -43,3 +43,25 @@ class SmallResNet(nn.Module):
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(torch.flatten(self.avgpool(x), 1))
+
+
+def halving_stage(channels_in: int, channels: int, blocks: int) -> nn.Sequential:
+    """A stage of basic blocks, the first of which halves the map.
+
+    Args:
+        channels_in: channels of the input.
+        channels: channels of the output, another number.
+        blocks: number of blocks.
+
+    Raises:
+        ValueError: if the channels are equal or there is no block.
+    """
+    if channels_in == channels or blocks < 1:
+        raise ValueError(
+            f"channels_in={channels_in}, channels={channels}, blocks={blocks}: a stage changes the "
+            "number of channels and has at least one block"
+        )
+    return nn.Sequential(
+        BasicBlock(channels_in, channels, 2, None),
+        *(BasicBlock(channels, channels, 1, None) for _ in range(blocks - 1)),
+    )

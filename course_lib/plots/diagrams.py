@@ -179,9 +179,9 @@ def windows(panels: Mapping[str, tuple[int, Sequence[Window]]]) -> Figure:
     for axis, (title, (_, layers)) in zip(axes[:, 0], panels.items(), strict=True):
         axis.set_title(title, loc="left")
         axis.axis("off")
-        axis.set_xlim(-4.2, widest)
         axis.set_ylim(-0.45, 1.1 * len(layers) + 0.45)
-        _draw_stack(axis, stacks[title], layers)
+        left = _draw_stack(axis, stacks[title], layers)
+        axis.set_xlim(min(-4.2, left - 3.2), widest)
     return figure
 
 
@@ -196,7 +196,8 @@ def _stack(title: str, size: int, layers: Sequence[Window]) -> list[int]:
     return sizes
 
 
-def _draw_stack(axis: Axes, sizes: Sequence[int], layers: Sequence[Window]) -> None:
+def _draw_stack(axis: Axes, sizes: Sequence[int], layers: Sequence[Window]) -> float:
+    """Draw the rows; returns where the leftmost cell stands, padding included."""
     # Place of a row's first cell and distance of its cells, in cells of the input.
     places = [(0.0, 1)]
     for w in layers:
@@ -211,9 +212,11 @@ def _draw_stack(axis: Axes, sizes: Sequence[int], layers: Sequence[Window]) -> N
             reached.insert(
                 0, {j * w.stride - w.padding + w.dilation * t for j in reached[0] for t in taps}
             )
+    paddings = [*(w.padding for w in layers), 0]
+    left = min(f - p * step for (f, step), p in zip(places, paddings, strict=True))
     for row, (size, (first, step)) in enumerate(zip(sizes, places, strict=True)):
         y = 1.1 * row
-        padding = layers[row].padding if row < len(layers) else 0
+        padding = paddings[row]
         for cell in range(-padding, size + padding):
             inside, orange = 0 <= cell < size, cell in seen[row]
             axis.add_patch(
@@ -229,7 +232,7 @@ def _draw_stack(axis: Axes, sizes: Sequence[int], layers: Sequence[Window]) -> N
                 )
             )
         name = "input" if row == 0 else "output" if row == len(layers) else f"layer {row}"
-        axis.text(-1.1 - layers[0].padding, y, f"{name}: {size}", ha="right", va="center")
+        axis.text(left - 1.1, y, f"{name}: {size}", ha="right", va="center")
     for row, w in enumerate(layers):
         (below, fine), (above, coarse) = places[row], places[row + 1]
         for j in sorted(seen[row + 1]):
@@ -242,3 +245,4 @@ def _draw_stack(axis: Axes, sizes: Sequence[int], layers: Sequence[Window]) -> N
                     linewidth=0.9,
                     alpha=0.8,
                 )
+    return left

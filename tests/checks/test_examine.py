@@ -646,8 +646,9 @@ def test_a_module_among_the_inputs_gets_the_dtype_of_the_case():
         lambda network: network[0].register_forward_hook(lambda *seen: None),
         lambda network: network[0].train(),
         lambda network: setattr(network[0], "forward", lambda x: x),
+        lambda network: setattr(network[0], "in_features", 9),
     ],
-    ids=["hook", "mode", "forward"],
+    ids=["hook", "mode", "forward", "setting"],
 )
 def test_what_an_answer_leaves_in_a_module_is_noticed(touch):
     def touching(network, x):

@@ -67,6 +67,13 @@ def test_published_counts(name, options, parameters, giga):
         assert round(count_macs(network, (1, 3, 224, 224)) / 1e9, 3) == giga
 
 
+def test_sge_costs_what_it_did_but_for_its_similarities():
+    sizes = zip([256, 512, 1024, 2048], [56, 28, 14, 7], [3, 4, 6, 3], strict=True)
+    similarities = sum(channels * side**2 * blocks for channels, side, blocks in sizes)
+    counted = count_macs(on_meta("resnet50", attention="sge"), (1, 3, 224, 224))
+    assert round((counted - similarities) / 1e9, 3) == 4.089
+
+
 @pytest.mark.parametrize(
     ("options", "parameters"),
     [

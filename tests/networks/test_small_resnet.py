@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from torch import nn
 
 from course_lib.networks import build
-from course_lib.networks.small_resnet import SmallResNet
+from course_lib.networks.small_resnet import SmallResNet, halving_stage
 
 
 def test_its_children_are_those_of_resnet18():
@@ -29,3 +30,16 @@ def test_wrong_arguments_are_refused():
         SmallResNet((3, 5, 7), classes=4)
     with pytest.raises(ValueError, match="classes=0"):
         SmallResNet((3, 5, 7, 9), classes=0)
+
+
+def test_a_halving_stage_halves_once_and_widens():
+    stage = halving_stage(3, 5, 2)
+    assert stage(torch.randn(2, 3, 7, 10)).shape == (2, 5, 4, 5)
+    strided = [m for m in stage.modules() if isinstance(m, nn.Conv2d) and m.stride == (2, 2)]
+    assert [m.kernel_size for m in strided] == [(1, 1), (3, 3)]
+
+
+@pytest.mark.parametrize(("channels", "blocks"), [(3, 2), (5, 0)])
+def test_a_halving_stage_refuses_what_it_cannot_be(channels, blocks):
+    with pytest.raises(ValueError, match="a stage changes the number of channels"):
+        halving_stage(3, channels, blocks)
