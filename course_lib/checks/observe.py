@@ -143,7 +143,8 @@ def _tensors(value: Any) -> list[Tensor]:
 
 def _detached(value: Any) -> Any:
     if isinstance(value, Tensor):
-        return value.detach().clone()
+        # A metered tensor would refuse to be compared.
+        return value.detach().clone().as_subclass(Tensor)
     if isinstance(value, dict):
         return {key: _detached(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -152,10 +153,16 @@ def _detached(value: Any) -> Any:
 
 
 def _randomise(
-    tensors: Sequence[Tensor], order: Sequence[int], layout: Sequence[Shape], seed: int
+    tensors: Sequence[Tensor],
+    order: Sequence[int],
+    layout: Sequence[Shape],
+    seed: int,
+    as_made: bool,
 ) -> None:
     """Give the tensors random values that depend on their place in the layout alone."""
     for place, (index, shape) in enumerate(zip(order, layout, strict=True)):
+        if as_made and tensors[index].unique().numel() == 1:
+            continue
         draw = Draw(seed * 1009 + place, torch.float64)
         if len(shape) >= 2:
             fan_in = max(1, torch.Size(shape[1:]).numel())
@@ -205,6 +212,7 @@ def observe(
     names: Sequence[str] = (),
     dtype: torch.dtype = torch.float32,
     training: bool = False,
+    as_made: bool = False,
     exact_shapes: bool = False,
     gradients: bool = True,
     seed: int = 0,
@@ -218,6 +226,7 @@ def observe(
         names: names of the inputs, for the reader.
         dtype: dtype of the module's parameters.
         training: train mode or eval mode.
+        as_made: see ``Case``.
         exact_shapes: see ``plain_shape``.
         gradients: whether to note gradients.
         seed: decides the random parameters and what is back-propagated.
@@ -242,7 +251,7 @@ def observe(
                 order = match(wanted or [], found)
                 layout = tuple(found if order is None else wanted or [])
                 order = list(range(len(found))) if order is None else order
-                _randomise(tensors, order, layout, seed)
+                _randomise(tensors, order, layout, seed, as_made)
                 _randomise_buffers(module, seed)
                 parameters = {
                     f"{'×'.join(map(str, shape))} [{place}]": tensors[index]

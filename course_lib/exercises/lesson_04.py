@@ -53,7 +53,7 @@ PAM_ENERGY = Exercise(
     cases=(
         _energy_case(Text("查询与键一样多", "as many keys as queries")),
         _energy_case(Text("键比查询多", "more keys than queries"), same=False),
-        _energy_case(Text("批里只有一张图", "a batch of one"), 1),
+        _energy_case(Text("批里只有一张特征图", "a batch of one"), 1),
         _energy_case(Text("双精度", "double precision"), dtype=torch.float64),
     ),
     mutants=(
@@ -116,8 +116,8 @@ PAM_ENERGY = Exercise(
             "keys-of-the-first-picture",
             _energy_of_first_picture,
             Text(
-                "所有的图都用了第一张图的键。每张图只看自己。",
-                "Every picture uses the keys of the first one. A picture looks at itself only.",
+                "所有的特征图都用了第一张的键。每张只看自己。",
+                "Every feature map uses the keys of the first one. Each looks at itself only.",
             ),
         ),
         Mutant(
@@ -190,17 +190,17 @@ PAM_MAP = Exercise(
             "across-the-batch",
             lambda energy: energy.softmax(0),
             Text(
-                "softmax 取在了批的轴上：不同的图互相分权重。",
-                "The softmax runs along the batch, so that different pictures share out their "
-                "weights.",
+                "softmax 取在了批的轴上：不同的注意力图互相分权重。",
+                "The softmax runs along the batch, so that different attention maps share out "
+                "their weights.",
             ),
         ),
         Mutant(
             "whole-map-sums-to-one",
             lambda energy: energy.flatten(1).softmax(1).view_as(energy),
             Text(
-                "整张图加起来才是 1；应当每一行各自如此。",
-                "The whole map sums to 1; every row must do so by itself.",
+                "整张注意力图加起来才是 1；应当每一行各自如此。",
+                "The whole attention map sums to 1; every row must do so by itself.",
             ),
         ),
         Mutant(
@@ -318,9 +318,9 @@ PAM_MIX = Exercise(
     points=3,
     reference=mix,
     cases=(
-        _mix_case(Text("几张图，高与宽不等", "several pictures, height and width differ")),
-        _mix_case(Text("正方形的图", "a square map"), square=True),
-        _mix_case(Text("批里只有一张图", "a batch of one"), 1),
+        _mix_case(Text("几张特征图，高与宽不等", "several feature maps, height and width differ")),
+        _mix_case(Text("正方形的特征图", "a square feature map"), square=True),
+        _mix_case(Text("批里只有一张特征图", "a batch of one"), 1),
         _mix_case(Text("双精度", "double precision"), dtype=torch.float64),
     ),
     mutants=(
@@ -328,10 +328,10 @@ PAM_MIX = Exercise(
             "transpose-missing",
             lambda x, value, attention, gamma: gamma * (value @ attention).view(x.shape) + x,
             Text(
-                "少了转置：这样求和走的是图的列，一个位置的权重加起来不是 1。位置 i 的权重"
+                "少了转置：这样求和走的是注意力图的列，一个位置的权重加起来不是 1。位置 i 的权重"
                 "在第 i 行里。",
-                "The transpose is missing: the sum runs down the columns of the map, where the "
-                "weights do not sum to 1. The weights of position i stand in row i.",
+                "The transpose is missing: the sum runs down the columns of the attention map, "
+                "where the weights do not sum to 1. The weights of position i stand in row i.",
             ),
         ),
         Mutant(
@@ -349,10 +349,10 @@ PAM_MIX = Exercise(
             "regrouped",
             _mix_regrouped,
             Text(
-                "得到 `(B, N, C)` 之后直接改成了图的形状，通道与位置混在一起。要先把通道的轴换回"
-                "前面。",
-                "A `(B, N, C)` was given the shape of the map at once, which mixes channels with "
-                "positions. Bring the axis of the channels to the front first.",
+                "得到 `(B, N, C)` 之后直接改成了特征图的形状，通道与位置混在一起。要先把通道的轴换"
+                "回前面。",
+                "A `(B, N, C)` was given the shape of the feature map at once, which mixes "
+                "channels with positions. Bring the axis of the channels to the front first.",
             ),
         ),
         Mutant(
@@ -434,6 +434,7 @@ class _Pam(nn.Module):
     bias = True
     own_reduction: int | None = None
     factor_shape: tuple[int, ...] = (1,)
+    first = 0.0
 
     def __init__(self, channels: int, reduction: int = 8) -> None:
         super().__init__()
@@ -441,7 +442,7 @@ class _Pam(nn.Module):
         self.q = nn.Conv2d(channels, width, 1, bias=self.bias)
         self.k = nn.Conv2d(channels, width, 1, bias=self.bias)
         self.v = nn.Conv2d(channels, channels, 1, bias=self.bias)
-        self.factor = nn.Parameter(torch.zeros(self.factor_shape))
+        self.factor = nn.Parameter(torch.full(self.factor_shape, self.first))
 
     def parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return self.q(x).flatten(2), self.k(x).flatten(2), self.v(x).flatten(2)
@@ -544,11 +545,21 @@ PAM_MODULE = Exercise(
     cases=(
         _pam_case(Text("给出缩减比", "with a reduction ratio")),
         _pam_case(Text("缩减比取缺省值", "with the default reduction ratio"), reduction=False),
-        _pam_case(Text("批里只有一张图", "a batch of one"), 1),
+        _pam_case(Text("批里只有一张特征图", "a batch of one"), 1),
         _pam_case(Text("训练模式", "train mode"), training=True),
         _pam_case(Text("双精度", "double precision"), dtype=torch.float64),
+        _pam_case(Text("刚造好的模块", "the module as it is made"), as_made=True),
     ),
     mutants=(
+        Mutant(
+            "gamma-from-one",
+            _pam(first=1.0),
+            Text(
+                "γ 起初是 1；它从 0 开始，这样刚造好的模块原样返回输入。",
+                "γ is 1 at first; it starts at 0, so that the module returns its input as it is "
+                "when it is made.",
+            ),
+        ),
         Mutant(
             "columns-sum-to-one",
             _pam(weights=lambda self, q, k: (q.transpose(1, 2) @ k).softmax(1)),
@@ -614,7 +625,7 @@ PAM_MODULE = Exercise(
                 )
             ),
             Text(
-                "位置展开成图时高与宽交换了：N 个位置是逐行排的，先高后宽。",
+                "位置展开成特征图时高与宽交换了：N 个位置是逐行排的，先高后宽。",
                 "Height and width are swapped where positions become a map: the N positions go "
                 "row by row, height before width.",
             ),
@@ -768,7 +779,7 @@ PAM_BUG_SHARED = Exercise(
         _shared_case(Text("推理模式", "eval mode")),
         _shared_case(Text("训练模式", "train mode"), training=True),
         _shared_case(
-            Text("一张图，双精度", "one picture, double precision"), 1, dtype=torch.float64
+            Text("一张特征图，双精度", "one feature map, double precision"), 1, dtype=torch.float64
         ),
     ),
     mutants=(
@@ -785,9 +796,9 @@ PAM_BUG_SHARED = Exercise(
             "keys-still-shared",
             _shared(roles=(0, 0, 2)),
             Text(
-                "值改好了，键仍出自查询的卷积：每个位置最像的还是自己。",
+                "值改好了，键仍出自查询的卷积：位置最像的多半还是自己。",
                 "The values are mended; the keys still come from the convolution of the queries, "
-                "and every position is still most like itself.",
+                "and a position is mostly still most like itself.",
             ),
         ),
         Mutant(
@@ -856,14 +867,16 @@ PAM_BUG_SHARED_SYMPTOM = choice(
             "The rows still sum to 1: the softmax is right, the energies that it gets are not.",
         ),
         "c": Text(
-            "对：查询就是键，一个向量与自己的内积是它长度的平方，几乎总比与别人的大；于是每个位置"
-            "只看自己。两个没用上的卷积没有梯度。",
+            "对：查询就是键，一个向量与自己的内积是它长度的平方，多半比与别人的大；于是位置多半"
+            "看自己，特征越平滑越不明显。两个没用上的卷积没有梯度，这总看得出。",
             "Yes: a query is its own key, and the inner product of a vector with itself is its "
-            "length squared, nearly always more than with any other; so every position looks at "
-            "itself. The two idle convolutions get no gradient.",
+            "length squared, mostly more than with any other; so positions mostly look at "
+            "themselves, less so the smoother the features. The two idle convolutions get no "
+            "gradient, which always shows.",
         ),
         "d": Text(
-            "能量是对称的，但 softmax 每一行除的数不同，图就不对称了；而且对称本身也不是毛病。",
+            "能量是对称的，但 softmax 每一行除的数不同，注意力图就不对称了；而且对称本身也不是"
+            "毛病。",
             "The energies are symmetric, but the softmax divides every row by another number, so "
             "the map is not; and symmetry would be no fault in itself.",
         ),
@@ -929,12 +942,12 @@ _AXIS = Text(
     "One is left: the axis of the softmax. The rows must sum to 1.",
 )
 _TRANSPOSE = Text(
-    "还剩一处：混合用了图的列；位置 i 的权重在第 i 行里。",
+    "还剩一处：混合用了注意力图的列；位置 i 的权重在第 i 行里。",
     "One is left: the mixture uses the columns of the map; the weights of position i stand in "
     "row i.",
 )
 _VIEW = Text(
-    "还剩一处：位置展开成图。N 个位置是从 `(H, W)` 逐行排成的，就要照样排回去。",
+    "还剩一处：位置展开成特征图。N 个位置是从 `(H, W)` 逐行排成的，就要照样排回去。",
     "One is left: how positions become a map. They were laid out row by row from `(H, W)`, and "
     "must go back the same way.",
 )
@@ -949,7 +962,7 @@ PAM_BUG_AXES = Exercise(
     reference=position_attention,
     cases=(
         _axes_case(Text("高与宽不等", "height and width differ")),
-        _axes_case(Text("正方形的图", "a square map"), square=True),
+        _axes_case(Text("正方形的特征图", "a square feature map"), square=True),
         _axes_case(Text("双精度", "double precision"), dtype=torch.float64),
     ),
     mutants=(
@@ -979,7 +992,7 @@ PAM_BUG_AXES = Exercise(
             "axis-and-view-left",
             _axes(1, True, True),
             Text(
-                "混合改好了。还剩两处：softmax 的轴，位置展开成图。",
+                "混合改好了。还剩两处：softmax 的轴，位置展开成特征图。",
                 "The mixture is mended. Two are left: the axis of the softmax, and how positions "
                 "become a map.",
             ),
@@ -988,7 +1001,7 @@ PAM_BUG_AXES = Exercise(
             "transpose-and-view-left",
             _axes(2, False, True),
             Text(
-                "softmax 改好了。还剩两处：混合用了列，位置展开成图。",
+                "softmax 改好了。还剩两处：混合用了列，位置展开成特征图。",
                 "The softmax is mended. Two are left: the mixture uses columns, and how positions "
                 "become a map.",
             ),
@@ -1077,7 +1090,7 @@ PAM_PERMUTE = Exercise(
     reference=permutation_gap,
     cases=(
         _permute_case(Text("看邻居的函数", "a function that looks at neighbours")),
-        _permute_case(Text("同上，正方形的图", "the same, a square map"), square=True),
+        _permute_case(Text("同上，正方形的特征图", "the same, a square feature map"), square=True),
         _permute_case(
             Text("不问位置的函数", "a function that asks for no position"), pointwise=True
         ),
@@ -1104,6 +1117,20 @@ PAM_PERMUTE = Exercise(
             Text(
                 "两边用的不是同一个次序：一边是 `order`，一边是它的逆。",
                 "The two sides use different orders: one `order`, the other its inverse.",
+            ),
+        ),
+        Mutant(
+            "inverse-order",
+            _gap(
+                lambda f, x, order, moved: (
+                    (f(moved(x, order.argsort())) - moved(f(x), order.argsort())).abs().max()
+                )
+            ),
+            Text(
+                "次序取反了：新的第 `i` 个位置取自旧的第 `order[i]` 个，不是放到第 "
+                "`order[i]` 个去。",
+                "The order is inverted: the new position `i` is taken from the old position "
+                "`order[i]`; it is not put there.",
             ),
         ),
         Mutant(
@@ -1163,8 +1190,8 @@ PAM_PERMUTE = Exercise(
                 lambda f, x, order, moved: (f(moved(x, order)) - moved(f(x), order))[0].abs().max()
             ),
             Text(
-                "只看了批里的第一张图。",
-                "Only the first picture of the batch is looked at.",
+                "只看了批里的第一张特征图。",
+                "Only the first feature map of the batch is looked at.",
             ),
         ),
     ),
@@ -1264,7 +1291,7 @@ PAM_COSTS = Exercise(
             "square-of-the-height",
             _costs_from(lambda h, w, s: (h // s) ** 2),
             Text(
-                "N 取了高的平方；图不一定是正方形。",
+                "N 取了高的平方；照片不一定是正方形。",
                 "N is the height squared; the picture need not be a square.",
             ),
         ),
@@ -1272,7 +1299,7 @@ PAM_COSTS = Exercise(
             "one-row-of-the-map",
             _costs_from(map_bytes=lambda right, n, c, p: 4 * n),
             Text(
-                "图的字节只算了一行。N 个查询各有一行，每行 N 个数。",
+                "注意力图的字节只算了一行。N 个查询各有一行，每行 N 个数。",
                 "The bytes are those of one row. There are N queries, each with a row of N "
                 "numbers.",
             ),
@@ -1286,11 +1313,21 @@ PAM_COSTS = Exercise(
             ),
         ),
         Mutant(
-            "energies-too",
+            "twice-the-bytes",
             _costs_from(map_bytes=lambda right, n, c, p: 2 * right),
             Text(
-                "能量也算进去了。这里只问一张图的字节。",
-                "The energies are counted too. Asked for are the bytes of one map.",
+                "大了一倍：能量也算进去了，或者一个数按 8 个字节算了。这里只问一张注意力图，一个"
+                "数是 4 个字节。",
+                "This is twice as much: the energies are counted too, or a number as 8 bytes. "
+                "Asked for is one attention map, of 4 bytes a number.",
+            ),
+        ),
+        Mutant(
+            "bits-for-bytes",
+            _costs_from(map_bytes=lambda right, n, c, p: 8 * right),
+            Text(
+                "数的是比特；一个字节是 8 个比特。",
+                "These are bits; a byte is 8 of them.",
             ),
         ),
         Mutant(
@@ -1454,7 +1491,7 @@ PAM_LARGEST = Exercise(
                 stride * (math.isqrt(math.isqrt(memory // (4 * maps)) - 1) + 1)
             ),
             Text(
-                "往上取整了：这么大的图已经装不下。",
+                "往上取整了：这么大的照片已经装不下。",
                 "This is rounded up: a picture of that size does not fit any more.",
             ),
         ),
@@ -1595,12 +1632,15 @@ PAM_BLOCKS = Exercise(
     reference=attend_by_blocks,
     cases=(
         _blocks_case(
-            Text("几张图，最后一块不满", "several pictures, a last block not full"), (6, 8)
+            Text("几张特征图，最后一块不满", "several feature maps, a last block not full"), (6, 8)
         ),
         _blocks_case(Text("每块一个查询", "one query a block"), (1, 1)),
         Case(Text("一块就装得下", "all in one block"), _blocks_all),
         _blocks_case(
-            Text("一张图，双精度", "one picture, double precision"), (6, 8), 1, dtype=torch.float64
+            Text("一张特征图，双精度", "one feature map, double precision"),
+            (6, 8),
+            1,
+            dtype=torch.float64,
         ),
     ),
     mutants=(
@@ -1608,10 +1648,24 @@ PAM_BLOCKS = Exercise(
             "whole-map",
             lambda query, key, value, block: _part(query, key, value),
             Text(
-                "有一个张量太大了：整张图（或全部能量）还是一次造出来的。先取一块查询，再算它们的"
-                "能量。",
-                "Some tensor is too large: the whole map, or all energies, are still made at once. "
-                "Take a block of queries first, then their energies.",
+                "有一个张量太大了：整张注意力图（或全部能量）还是一次造出来的。先取一块查询，再算它们"
+                "的能量。",
+                "Some tensor is too large: the whole attention map, or all energies, are still "
+                "made at once. Take a block of queries first, then their energies.",
+            ),
+        ),
+        Mutant(
+            "ready-made",
+            _by_parts(
+                lambda q, k, v: F.scaled_dot_product_attention(
+                    q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), scale=1.0
+                ).transpose(1, 2)
+            ),
+            Text(
+                "用了 PyTorch 现成的注意力函数：它在里面占用多少内存，这里量不出。用矩阵乘法与 "
+                "softmax 写。",
+                "This uses the attention function that PyTorch has ready; how much memory it holds "
+                "inside cannot be measured here. Write it with matrix products and a softmax.",
             ),
         ),
         Mutant(
@@ -1704,8 +1758,8 @@ QUIZ_GAMMA = choice(
             "right and wrong modules alike, so they tell nothing either.",
         ),
         "d": Text(
-            "更长的输入、别的种子都一样：零乘什么都是零。",
-            "Larger inputs and other seeds change nothing: zero times anything is zero.",
+            "更大的输入、更多的种子都一样：零乘什么都是零。",
+            "Larger inputs and more seeds change nothing: zero times anything is zero.",
         ),
     },
 )
@@ -1726,7 +1780,7 @@ QUIZ_PLACE = choice(
             "it.",
         ),
         "c": Text(
-            "能：图若是均匀的，混合就是值的均值。",
+            "能：注意力图若是均匀的，混合就是值的均值。",
             "It can: with a uniform map the mixture is the mean of the values.",
         ),
         "d": Text(
@@ -1756,7 +1810,7 @@ QUIZ_TWO_WRONGS = choice(
             "the ones that were normalized.",
         ),
         "c": Text(
-            "形状没有变：图是 N×N 的，转不转置、沿哪个轴归一化都一样大。",
+            "形状没有变：注意力图是 N×N 的，转不转置、沿哪个轴归一化都一样大。",
             "No shape changes: the map is N×N, transposed or not, normalized along either axis.",
         ),
         "d": Text(
