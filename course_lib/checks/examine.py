@@ -79,7 +79,7 @@ class Trial:
         seed: decides the random parameters and what is back-propagated.
         dtype: dtype of the module's parameters.
         training: train mode or eval mode.
-        as_made: see `Case`.
+        initial: see `Case`.
     """
 
     call: Call
@@ -87,7 +87,7 @@ class Trial:
     seed: int
     dtype: torch.dtype
     training: bool
-    as_made: bool
+    initial: bool
 
 
 @dataclass(frozen=True)
@@ -150,9 +150,9 @@ def _observe(exercise: Exercise, answer: Callable[..., Any], trial: Trial) -> Ob
         names=exercise.input_names,
         dtype=trial.dtype,
         training=trial.training,
-        as_made=trial.as_made,
+        initial=trial.initial,
         exact_shapes=exercise.exact_shapes,
-        gradients=exercise.gradients and not trial.as_made,
+        gradients=exercise.gradients and not trial.initial,
         seed=trial.seed,
     )
 
@@ -257,4 +257,4 @@ def drawn(exercise: Exercise, seed: int) -> list[Trial]:
 def _draw(exercise: Exercise, case: Case, seed: int) -> Trial:
     call = case.make(Draw(seed, case.dtype))
     wanted = reference_layout(exercise.reference, call, exercise.exact_shapes)
-    return Trial(call, wanted, seed, case.dtype, case.training, case.as_made)
+    return Trial(call, wanted, seed, case.dtype, case.training, case.initial)

@@ -97,16 +97,16 @@ class Case:
         make: draws the call.
         dtype: dtype of the drawn tensors, and of the module's parameters.
         training: whether a module runs in train mode.
-        as_made: whether parameters that start from one number everywhere, such as a zero factor,
-            keep it instead of random values, so that the start itself is tried. Gradients are then
-            left out, for right modules may start their biases differently.
+        initial: whether a module keeps the parameters that it was made with, as far as each is one
+            number everywhere; others start random and are drawn as in any case. No gradients are
+            compared, for right modules may start their biases differently.
     """
 
     text: Text
     make: Callable[[Draw], Call]
     dtype: torch.dtype = torch.float32
     training: bool = False
-    as_made: bool = False
+    initial: bool = False
 
 
 @dataclass(frozen=True)

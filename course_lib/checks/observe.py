@@ -2,6 +2,7 @@
 
 Parameters are matched by shape and order, never by name, and are given random values: at their
 initial values (a zero gate, a zero-initialised last layer) many wrong modules equal the right one.
+Only a case that asks for the initial values themselves leaves them.
 """
 
 import contextlib
@@ -157,11 +158,14 @@ def _randomise(
     order: Sequence[int],
     layout: Sequence[Shape],
     seed: int,
-    as_made: bool,
+    initial: bool,
 ) -> None:
-    """Give the tensors random values that depend on their place in the layout alone."""
+    """Give the tensors random values that depend on their place in the layout alone.
+
+    With `initial`, one that is a single number everywhere keeps it.
+    """
     for place, (index, shape) in enumerate(zip(order, layout, strict=True)):
-        if as_made and tensors[index].unique().numel() == 1:
+        if initial and tensors[index].unique().numel() == 1:
             continue
         draw = Draw(seed * 1009 + place, torch.float64)
         if len(shape) >= 2:
@@ -212,7 +216,7 @@ def observe(
     names: Sequence[str] = (),
     dtype: torch.dtype = torch.float32,
     training: bool = False,
-    as_made: bool = False,
+    initial: bool = False,
     exact_shapes: bool = False,
     gradients: bool = True,
     seed: int = 0,
@@ -226,7 +230,7 @@ def observe(
         names: names of the inputs, for the reader.
         dtype: dtype of the module's parameters.
         training: train mode or eval mode.
-        as_made: see ``Case``.
+        initial: see ``Case``; buffers keep their values too.
         exact_shapes: see ``plain_shape``.
         gradients: whether to note gradients.
         seed: decides the random parameters and what is back-propagated.
@@ -251,8 +255,9 @@ def observe(
                 order = match(wanted or [], found)
                 layout = tuple(found if order is None else wanted or [])
                 order = list(range(len(found))) if order is None else order
-                _randomise(tensors, order, layout, seed, as_made)
-                _randomise_buffers(module, seed)
+                _randomise(tensors, order, layout, seed, initial)
+                if not initial:
+                    _randomise_buffers(module, seed)
                 parameters = {
                     f"{'×'.join(map(str, shape))} [{place}]": tensors[index]
                     for place, (index, shape) in enumerate(zip(order, layout, strict=True))

@@ -548,7 +548,7 @@ PAM_MODULE = Exercise(
         _pam_case(Text("批里只有一张特征图", "a batch of one"), 1),
         _pam_case(Text("训练模式", "train mode"), training=True),
         _pam_case(Text("双精度", "double precision"), dtype=torch.float64),
-        _pam_case(Text("刚造好的模块", "the module as it is made"), as_made=True),
+        _pam_case(Text("刚造好的模块", "the module as it is made"), initial=True),
     ),
     mutants=(
         Mutant(
