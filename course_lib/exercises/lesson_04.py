@@ -53,7 +53,7 @@ PAM_ENERGY = Exercise(
     cases=(
         _energy_case(Text("查询与键一样多", "as many keys as queries")),
         _energy_case(Text("键比查询多", "more keys than queries"), same=False),
-        _energy_case(Text("批里只有一张特征图", "a batch of one"), 1),
+        _energy_case(Text("批里只有一个", "a batch of one"), 1),
         _energy_case(Text("双精度", "double precision"), dtype=torch.float64),
     ),
     mutants=(
@@ -320,7 +320,7 @@ PAM_MIX = Exercise(
     cases=(
         _mix_case(Text("几张特征图，高与宽不等", "several feature maps, height and width differ")),
         _mix_case(Text("正方形的特征图", "a square feature map"), square=True),
-        _mix_case(Text("批里只有一张特征图", "a batch of one"), 1),
+        _mix_case(Text("批里只有一个", "a batch of one"), 1),
         _mix_case(Text("双精度", "double precision"), dtype=torch.float64),
     ),
     mutants=(
@@ -545,7 +545,7 @@ PAM_MODULE = Exercise(
     cases=(
         _pam_case(Text("给出缩减比", "with a reduction ratio")),
         _pam_case(Text("缩减比取缺省值", "with the default reduction ratio"), reduction=False),
-        _pam_case(Text("批里只有一张特征图", "a batch of one"), 1),
+        _pam_case(Text("批里只有一个", "a batch of one"), 1),
         _pam_case(Text("训练模式", "train mode"), training=True),
         _pam_case(Text("双精度", "double precision"), dtype=torch.float64),
         _pam_case(Text("刚造好的模块", "the module as it is made"), initial=True),
@@ -878,7 +878,7 @@ PAM_BUG_SHARED_SYMPTOM = choice(
             "能量是对称的，但 softmax 每一行除的数不同，注意力图就不对称了；而且对称本身也不是"
             "毛病。",
             "The energies are symmetric, but the softmax divides every row by another number, so "
-            "the map is not; and symmetry would be no fault in itself.",
+            "the attention map is not; and symmetry would be no fault in itself.",
         ),
     },
 )
@@ -943,8 +943,8 @@ _AXIS = Text(
 )
 _TRANSPOSE = Text(
     "还剩一处：混合用了注意力图的列；位置 i 的权重在第 i 行里。",
-    "One is left: the mixture uses the columns of the map; the weights of position i stand in "
-    "row i.",
+    "One is left: the mixture uses the columns of the attention map; the weights of position i "
+    "stand in row i.",
 )
 _VIEW = Text(
     "还剩一处：位置展开成特征图。N 个位置是从 `(H, W)` 逐行排成的，就要照样排回去。",
@@ -1127,8 +1127,7 @@ PAM_PERMUTE = Exercise(
                 )
             ),
             Text(
-                "次序取反了：新的第 `i` 个位置取自旧的第 `order[i]` 个，不是放到第 "
-                "`order[i]` 个去。",
+                "次序取反了：新的第 `i` 个位置取自旧的第 `order[i]` 个，不是放到那里去。",
                 "The order is inverted: the new position `i` is taken from the old position "
                 "`order[i]`; it is not put there.",
             ),
@@ -1300,8 +1299,8 @@ PAM_COSTS = Exercise(
             _costs_from(map_bytes=lambda right, n, c, p: 4 * n),
             Text(
                 "注意力图的字节只算了一行。N 个查询各有一行，每行 N 个数。",
-                "The bytes are those of one row. There are N queries, each with a row of N "
-                "numbers.",
+                "The bytes are those of one row of the attention map. There are N queries, "
+                "each with a row of N numbers.",
             ),
         ),
         Mutant(
@@ -1781,7 +1780,7 @@ QUIZ_PLACE = choice(
         ),
         "c": Text(
             "能：注意力图若是均匀的，混合就是值的均值。",
-            "It can: with a uniform map the mixture is the mean of the values.",
+            "It can: with a uniform attention map the mixture is the mean of the values.",
         ),
         "d": Text(
             "对：把位置任意打乱，输出只是跟着打乱，所以单靠它分不出左右；这样的消息得由卷积或位置"
@@ -1811,7 +1810,8 @@ QUIZ_TWO_WRONGS = choice(
         ),
         "c": Text(
             "形状没有变：注意力图是 N×N 的，转不转置、沿哪个轴归一化都一样大。",
-            "No shape changes: the map is N×N, transposed or not, normalized along either axis.",
+            "No shape changes: the attention map is N×N, transposed or not, normalized along either "
+            "axis.",
         ),
         "d": Text(
             "输出与对的不同，除非查询等于键：能量一般不对称。",
