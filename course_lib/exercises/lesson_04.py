@@ -152,6 +152,19 @@ def _map_case(text: Text, shift: float = 0.0, **options: object) -> Case:
     return Case(text, make, **options)
 
 
+def _map_of_far_rows(draw: Draw) -> Call:
+    rows = draw.integer(4, 6)
+    energies = draw.normal(draw.integer(2, 3), rows, rows + draw.integer(1, 3), scale=1.5)
+    energies[:, ::2] += 300
+    energies[:, 1::2] -= 300
+    return Call((energies,))
+
+
+def _map_by_one_maximum(energy: Tensor) -> Tensor:
+    weights = (energy - energy.max()).exp()
+    return weights / weights.sum(-1, keepdim=True)
+
+
 def _map_by_hand(energy: Tensor) -> Tensor:
     weights = (energy - energy.amax(-1, keepdim=True)).exp()
     return weights / weights.sum(-1, keepdim=True)
@@ -173,6 +186,7 @@ PAM_MAP = Exercise(
         _map_case(Text("能量可正可负", "energies of either sign")),
         _map_case(Text("能量在 300 上下", "energies around 300"), shift=300.0),
         _map_case(Text("能量在 -300 上下", "energies around -300"), shift=-300.0),
+        Case(Text("行与行差几百", "rows that are hundreds apart"), _map_of_far_rows),
         _map_case(Text("双精度", "double precision"), dtype=torch.float64),
     ),
     mutants=(
@@ -211,6 +225,16 @@ PAM_MAP = Exercise(
                 "就不会溢出。",
                 "Large energies give nan, because `exp` overflows. A softmax does not change when "
                 "a row is shifted by one number; subtract the row's maximum first.",
+            ),
+        ),
+        Mutant(
+            "one-maximum-for-all-rows",
+            _map_by_one_maximum,
+            Text(
+                "所有的行共用了一个最大值：低得多的行取指数后全是零，零除以零得到 nan。每一行各减自"
+                "己的最大值。",
+                "All rows share one maximum: a row far below it underflows, and zero divided by "
+                "zero is nan. Subtract from each row its own maximum.",
             ),
         ),
         Mutant(
@@ -328,10 +352,11 @@ PAM_MIX = Exercise(
             "transpose-missing",
             lambda x, value, attention, gamma: gamma * (value @ attention).view(x.shape) + x,
             Text(
-                "少了转置：这样求和走的是注意力图的列，一个位置的权重加起来不是 1。位置 i 的权重"
-                "在第 i 行里。",
-                "The transpose is missing: the sum runs down the columns of the attention map, "
-                "where the weights do not sum to 1. The weights of position i stand in row i.",
+                "求和走的是注意力图的列（少了一个转置，或者多了一个），一个位置的权重加起来不是 1。"
+                "位置 i 的权重在第 i 行里。",
+                "The sum runs down the columns of the attention map (a transpose is missing, or "
+                "there is one too many), where the weights do not sum to 1. The weights of "
+                "position i stand in row i.",
             ),
         ),
         Mutant(
@@ -362,8 +387,11 @@ PAM_MIX = Exercise(
         ),
         Mutant(
             "gamma-missing",
-            lambda x, value, attention, gamma: _mixed(x, value, attention) + x + 0 * gamma,
-            Text("没有乘 `gamma`。", "`gamma` does not multiply anything."),
+            lambda x, value, attention, gamma: _mixed(x, value, attention) + x,
+            Text(
+                "没有用上 `gamma`：它乘的是混合。",
+                "`gamma` is not used: it multiplies the mixture.",
+            ),
         ),
         Mutant(
             "gamma-on-the-input",
@@ -582,10 +610,12 @@ PAM_MODULE = Exercise(
             "queries-and-keys-exchanged",
             _pam(weights=lambda self, q, k: (k.transpose(1, 2) @ q).softmax(-1)),
             Text(
-                "查询与键对调了：要么能量转置了，要么键的卷积登记在查询的前面。先登记查询。",
-                "Queries and keys are exchanged: either the energies are transposed, or the "
-                "convolution of the keys is registered before that of the queries. Queries come "
-                "first.",
+                "查询与键对调了。有三种写法会这样：能量转置了；键的卷积登记在查询的前面；或者两处错互"
+                "相掩盖，softmax 取在了查询的轴上，混合又少了转置。",
+                "Queries and keys are exchanged. Three ways lead here: the energies are "
+                "transposed; the convolution of the keys is registered before that of the "
+                "queries; or two mistakes cover each other, a softmax along the queries and no "
+                "transpose in the mixture.",
             ),
         ),
         Mutant(
@@ -655,8 +685,8 @@ PAM_MODULE = Exercise(
             "without-biases",
             _pam(bias=False),
             Text(
-                "三个卷积都没有偏置；这里都带。",
-                "The three convolutions have no biases; here they all have one.",
+                "你的三个卷积都没有偏置；题目要它们都带。",
+                "Your three convolutions have no biases; the exercise wants one in each.",
             ),
         ),
         Mutant(
@@ -709,13 +739,14 @@ class _Shared(nn.Module):
 
     roles = (0, 1, 2)
     count = 3
+    first = 0.0
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.convs = nn.ModuleList(
             nn.Conv2d(channels, channels, 1, bias=False) for _ in range(self.count)
         )
-        self.gamma = nn.Parameter(torch.zeros(1))
+        self.gamma = nn.Parameter(torch.full((1,), self.first))
 
     def weights(self, q: Tensor, k: Tensor) -> Tensor:
         return (q.transpose(1, 2) @ k).softmax(-1)
@@ -781,8 +812,17 @@ PAM_BUG_SHARED = Exercise(
         _shared_case(
             Text("一张特征图，双精度", "one feature map, double precision"), 1, dtype=torch.float64
         ),
+        _shared_case(Text("刚造好的模块", "the module as it is made"), initial=True),
     ),
     mutants=(
+        Mutant(
+            "gamma-from-one",
+            _shared(first=1.0),
+            Text(
+                "卷积改好了，γ 却从 1 开始；它仍从 0 开始。",
+                "The convolutions are mended, but γ starts at 1; it still starts at 0.",
+            ),
+        ),
         Mutant(
             "unchanged",
             _shared(roles=(0, 0, 0)),
@@ -875,10 +915,9 @@ PAM_BUG_SHARED_SYMPTOM = choice(
             "gradient, which always shows.",
         ),
         "d": Text(
-            "能量是对称的，但 softmax 每一行除的数不同，注意力图就不对称了；而且对称本身也不是"
-            "毛病。",
-            "The energies are symmetric, but the softmax divides every row by another number, so "
-            "the attention map is not; and symmetry would be no fault in itself.",
+            "改好的和没改好的都会下降：共用一个卷积的网络也学得动，只是学不到查询与键的分工。",
+            "It goes down before and after mending: a network with one shared convolution learns "
+            "too, only not what sets queries and keys apart.",
         ),
     },
 )
@@ -1136,8 +1175,9 @@ PAM_PERMUTE = Exercise(
             "never-permuted",
             _gap(lambda f, x, order, moved: (f(x) - f(x)).abs().max()),
             Text(
-                "什么也没有打乱，差总是零：这个测试谁都通过。",
-                "Nothing is permuted, so the gap is always zero: everything passes this test.",
+                "差总是零，这个测试谁都通过：要么什么也没有打乱，要么两边是同一个表达式。",
+                "The gap is always zero, and everything passes this test: either nothing is "
+                "permuted, or both sides are the same expression.",
             ),
         ),
         Mutant(
@@ -1287,6 +1327,14 @@ PAM_COSTS = Exercise(
             ),
         ),
         Mutant(
+            "no-stride",
+            _costs_from(lambda h, w, s: h * w),
+            Text(
+                "N 成了像素的个数：没有除以步幅。",
+                "N is the number of pixels: nothing is divided by the stride.",
+            ),
+        ),
+        Mutant(
             "square-of-the-height",
             _costs_from(lambda h, w, s: (h // s) ** 2),
             Text(
@@ -1353,6 +1401,25 @@ PAM_COSTS = Exercise(
                 "混合按 C // 8 个通道算了；值没有缩减，有 C 个通道。",
                 "The mixture is counted with C // 8 channels; the values are not reduced and have "
                 "C.",
+            ),
+        ),
+        Mutant(
+            "wide-energies",
+            _costs_from(macs=lambda right, n, c, p: n * c * (2 * p + c) + 2 * n * n * c),
+            Text(
+                "能量按 C 个通道算了；查询与键只有 C // 8 个。",
+                "The energies are counted with C channels; queries and keys have C // 8.",
+            ),
+        ),
+        Mutant(
+            "nothing-reduced",
+            _costs_from(
+                macs=lambda right, n, c, p: 3 * n * c * c + 2 * n * n * c,
+                parameters=lambda right, n, c, p: 3 * c * c + 3 * c + 1,
+            ),
+            Text(
+                "查询与键没有缩减：它们只有 C // 8 个通道。",
+                "Queries and keys are not reduced: they have C // 8 channels.",
             ),
         ),
         Mutant(
@@ -1647,10 +1714,11 @@ PAM_BLOCKS = Exercise(
             "whole-map",
             lambda query, key, value, block: _part(query, key, value),
             Text(
-                "有一个张量太大了：整张注意力图（或全部能量）还是一次造出来的。先取一块查询，再算它们"
-                "的能量。",
-                "Some tensor is too large: the whole attention map, or all energies, are still "
-                "made at once. Take a block of queries first, then their energies.",
+                "有一个张量太大了：一次算的行多于 `block` 行。全部能量是不是一次造出来的？或者用了 "
+                "`chunk`：它分出的是这么多块；`split` 给出的每一块才是 `block` 个查询。",
+                "Some tensor is too large: more than `block` rows were made at a time. Are all "
+                "energies made at once? Or is it `chunk`, which makes so many pieces? Each piece "
+                "of `split` is `block` queries.",
             ),
         ),
         Mutant(
@@ -1810,8 +1878,8 @@ QUIZ_TWO_WRONGS = choice(
         ),
         "c": Text(
             "形状没有变：注意力图是 N×N 的，转不转置、沿哪个轴归一化都一样大。",
-            "No shape changes: the attention map is N×N, transposed or not, normalized along either "
-            "axis.",
+            "No shape changes: the attention map is N×N, transposed or not, normalized along "
+            "either axis.",
         ),
         "d": Text(
             "输出与对的不同，除非查询等于键：能量一般不对称。",
