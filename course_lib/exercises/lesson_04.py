@@ -1088,6 +1088,34 @@ def _permute_case(
     return Case(text, make, **options)
 
 
+def _roughness(channels: int) -> nn.Module:
+    """How far a value is above the mean around it, and how far below: no number is negative."""
+    layer = nn.Conv2d(channels, 2 * channels, 3, padding=1, padding_mode="replicate", bias=False)
+    above = torch.full((3, 3), -1 / 9)
+    above[1, 1] += 1
+    with torch.no_grad():
+        layer.weight.zero_()
+        for channel in range(channels):
+            layer.weight[channel, channel] = above
+            layer.weight[channels + channel, channel] = -above
+    return nn.Sequential(layer, nn.ReLU())
+
+
+def _permute_to_smooth(draw: Draw) -> Call:
+    """f(permuted x) is small and permuted f(x) large, so that the largest difference is negative.
+
+    It belongs to the last map of the batch. With other draws both are left to chance.
+    """
+    count, channels = draw.integer(2, 3), draw.integer(2, 3)
+    height, width = draw.integer(3, 4), draw.integer(5, 6)
+    order = draw.normal(height * width).argsort()
+    slope = torch.arange(height).repeat_interleave(width)
+    smooth = slope + 0.02 * draw.normal(count, channels, height * width)
+    smooth[-1] *= 10
+    x = smooth[:, :, order.argsort()].unflatten(2, (height, width))
+    return Call((_roughness(channels), x, order))
+
+
 def _flat(t: Tensor) -> Tensor:
     return t.flatten(2)
 
@@ -1132,6 +1160,10 @@ PAM_PERMUTE = Exercise(
         _permute_case(Text("同上，正方形的特征图", "the same, a square feature map"), square=True),
         _permute_case(
             Text("不问位置的函数", "a function that asks for no position"), pointwise=True
+        ),
+        Case(
+            Text("打乱后反而平滑的输入", "an input that the permutation makes smooth"),
+            _permute_to_smooth,
         ),
         _permute_case(Text("双精度", "double precision"), dtype=torch.float64),
     ),
