@@ -97,12 +97,15 @@ class Case:
         make: draws the call.
         dtype: dtype of the drawn tensors, and of the module's parameters.
         training: whether a module runs in train mode.
+        initial: whether a module keeps the parameters that it was made with, which is a fair
+            question only where none of them is random.
     """
 
     text: Text
     make: Callable[[Draw], Call]
     dtype: torch.dtype = torch.float32
     training: bool = False
+    initial: bool = False
 
 
 @dataclass(frozen=True)

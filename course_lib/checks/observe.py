@@ -2,6 +2,7 @@
 
 Parameters are matched by shape and order, never by name, and are given random values: at their
 initial values (a zero gate, a zero-initialised last layer) many wrong modules equal the right one.
+Only a case that asks for the initial values themselves leaves them.
 """
 
 import contextlib
@@ -205,6 +206,7 @@ def observe(
     names: Sequence[str] = (),
     dtype: torch.dtype = torch.float32,
     training: bool = False,
+    initial: bool = False,
     exact_shapes: bool = False,
     gradients: bool = True,
     seed: int = 0,
@@ -218,6 +220,7 @@ def observe(
         names: names of the inputs, for the reader.
         dtype: dtype of the module's parameters.
         training: train mode or eval mode.
+        initial: whether parameters and buffers keep the values that the module gave them.
         exact_shapes: see ``plain_shape``.
         gradients: whether to note gradients.
         seed: decides the random parameters and what is back-propagated.
@@ -242,8 +245,9 @@ def observe(
                 order = match(wanted or [], found)
                 layout = tuple(found if order is None else wanted or [])
                 order = list(range(len(found))) if order is None else order
-                _randomise(tensors, order, layout, seed)
-                _randomise_buffers(module, seed)
+                if not initial:
+                    _randomise(tensors, order, layout, seed)
+                    _randomise_buffers(module, seed)
                 parameters = {
                     f"{'×'.join(map(str, shape))} [{place}]": tensors[index]
                     for place, (index, shape) in enumerate(zip(order, layout, strict=True))

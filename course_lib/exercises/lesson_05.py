@@ -405,6 +405,26 @@ CAM_BUG_SOFTMAX = Exercise(
             ),
         ),
         Mutant(
+            "mean-of-the-row",
+            lambda energy: _weights(energy - energy.mean(-1, keepdim=True)),
+            Text(
+                "减去的是每行的平均：权重不变，但比平均高出 88 的能量照样溢出。"
+                "减去哪个数，差才都不是正的？",
+                "The mean of each row is subtracted: the weights stay, but an energy more than 88 "
+                "above the mean overflows all the same. Which number leaves no difference "
+                "positive?",
+            ),
+        ),
+        Mutant(
+            "guarded-but-negated",
+            lambda energy: (-energy).softmax(-1),
+            Text(
+                "不再溢出，但能量的符号还是反的：最大的能量得到最小的权重。",
+                "Nothing overflows now, but the energies still have the other sign: the largest "
+                "one gets the smallest weight.",
+            ),
+        ),
+        Mutant(
             "maximum-of-columns",
             lambda energy: _weights(energy - energy.amax(-2, keepdim=True)),
             Text(
@@ -589,6 +609,24 @@ CAM_TEMPERATURE = Exercise(
             ),
         ),
         Mutant(
+            "reciprocal",
+            lambda energy, wanted: 1 / temperature(energy, wanted),
+            Text(
+                "返回的是温度的倒数。能量要除以返回的数，不是乘以它。",
+                "This is one over the temperature. The energies are divided by what is returned, "
+                "not multiplied by it.",
+            ),
+        ),
+        Mutant(
+            "negated",
+            _bisected(lambda energy, tau: _number(-energy, tau)),
+            Text(
+                "能量的符号反了：要的是 `(energy / tau).softmax(-1)`，这里用了 `-energy`。",
+                "The energies have the other sign: what counts is `(energy / tau).softmax(-1)`, "
+                "and here it is `-energy`.",
+            ),
+        ),
+        Mutant(
             "mean-before-exponential",
             _bisected(lambda energy, tau: _entropy((energy / tau).softmax(-1)).mean().exp().item()),
             Text(
@@ -747,6 +785,26 @@ CAM_BUG_MIX = Exercise(
             ),
         ),
         Mutant(
+            "columns-renormalised",
+            lambda attention, x, gamma: (
+                gamma * _mixed(attention.mT / attention.mT.sum(-1, keepdim=True), x) + x
+            ),
+            Text(
+                "权重的和补成了一，用的却还是列。`attention` 的行已经是权重，不必再除。",
+                "The weights are made to sum to one, but they are still the columns. The rows of "
+                "`attention` are weights already; nothing needs dividing.",
+            ),
+        ),
+        Mutant(
+            "softmax-again",
+            lambda attention, x, gamma: gamma * _mixed(attention.softmax(-1), x) + x,
+            Text(
+                "又取了一次 softmax。`attention` 已经是权重，再取一次几乎平分了。",
+                "The softmax is taken again. `attention` holds weights already, and another "
+                "softmax makes them nearly equal.",
+            ),
+        ),
+        Mutant(
             "only-itself",
             lambda attention, x, gamma: (
                 gamma * attention.diagonal(dim1=1, dim2=2)[:, :, None, None] * x + x
@@ -827,6 +885,22 @@ def _released(self: _Module, a: Tensor) -> Tensor:
     return (energy - energy.amax(-1, keepdim=True)).softmax(-1)
 
 
+def _released_by_hand(self: _Module, a: Tensor) -> Tensor:
+    """The guard of exercise 3 that is none."""
+    energy = -self.sign * a @ a.mT
+    return _weights(energy.amax(-1, keepdim=True) - energy)
+
+
+class _ModuleUnregistered(nn.Module):
+    """What is no parameter stays at zero, so nothing is added."""
+
+    def __init__(self, channels: int, plain: bool = False) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + 0 * x
+
+
 class _ModuleBroadcast(nn.Module):
     """A parameter of another shape that counts as the same, and no product of matrices."""
 
@@ -842,9 +916,14 @@ class _ModuleBroadcast(nn.Module):
         return torch.einsum("bij,bjhw->bihw", self.beta * energy.softmax(2), x) + x
 
 
-def _module_case(text: Text, plain: bool | None, turned: bool = False, **options: object) -> Case:
+def _module_case(
+    text: Text,
+    plain: bool | None,
+    make_map: Callable[[Draw], Tensor] = _features,
+    **options: object,
+) -> Case:
     def make(draw: Draw) -> Call:
-        x = _transposed(draw) if turned else _features(draw)
+        x = make_map(draw)
         build = {"channels": x.shape[1]}
         return Call((x,), build if plain is None else {**build, "plain": plain})
 
@@ -862,8 +941,20 @@ CAM_MODULE = Exercise(
     cases=(
         _module_case(Text("默认：代码的形式", "by default, the code's form"), None),
         _module_case(Text("`plain=True`：论文的形式", "`plain=True`, the paper's form"), True),
-        _module_case(Text("转置过的特征图", "a transposed feature map"), False, True),
+        _module_case(Text("转置过的特征图", "a transposed feature map"), False, _transposed),
         _module_case(Text("双精度", "double precision"), None, dtype=torch.float64),
+        # Energies of tens of thousands, in which an exponential overflows in double precision too.
+        _module_case(
+            Text("双精度，大一百倍的特征", "double precision, features a hundred times as large"),
+            None,
+            lambda draw: 100 * _features(draw),
+            dtype=torch.float64,
+        ),
+        _module_case(
+            Text("刚造好的模块，`gamma` 没有动过", "a fresh module, `gamma` as it was made"),
+            None,
+            initial=True,
+        ),
     ),
     mutants=(
         Mutant(
@@ -898,6 +989,45 @@ CAM_MODULE = Exercise(
             Text(
                 "图转置了：第 `i` 行才是通道 `i` 的权重。见练习 6。",
                 "The map is transposed: row `i` holds the weights of channel `i`. See exercise 6.",
+            ),
+        ),
+        Mutant(
+            "minus-outside",
+            _module(attention=lambda self, a: self.sign * (a @ a.mT).softmax(-1)),
+            Text(
+                "负号在 softmax 外面：权重还是 softmax(G)，只是变成了减。"
+                "默认要的是 softmax(−G)，看的是别的通道。",
+                "The minus stands outside the softmax: the weights are still softmax(G), only "
+                "subtracted. The default is softmax(−G), which attends to other channels.",
+            ),
+        ),
+        Mutant(
+            "overflows",
+            _module(attention=_released_by_hand),
+            Text(
+                "`exp` 溢出了：特征大时有 nan。这是练习 3 里的错；"
+                "PyTorch 的 `softmax` 自己防溢出。",
+                "`exp` overflows: large features give nan. That is the bug of exercise 3; "
+                "PyTorch's `softmax` guards itself.",
+            ),
+        ),
+        Mutant(
+            "gamma-starts-at-one",
+            _module(start=lambda self, channels: torch.ones(1)),
+            Text(
+                "`gamma` 从一开始。它应当从零开始，这样新加的模块先不改变网络。",
+                "`gamma` starts at one. It is to start at zero, so that a module newly added "
+                "leaves the network as it is at first.",
+            ),
+        ),
+        Mutant(
+            "gamma-not-registered",
+            _ModuleUnregistered,
+            Text(
+                "`gamma` 是普通的张量或数，训练不会动它。用 `nn.Parameter` 包起来，"
+                "存成 `self` 的属性。",
+                "`gamma` is a plain tensor or number, which no training moves. Wrap it in "
+                "`nn.Parameter` and store it as an attribute of `self`.",
             ),
         ),
         Mutant(
@@ -1161,6 +1291,33 @@ CAM_COSTS = Exercise(
             Text(
                 "数的是元素，不是字节：单精度的一个数占四个字节。",
                 "These are elements, not bytes: a number in single precision takes four.",
+            ),
+        ),
+        Mutant(
+            "numbers-of-channels-for-bytes",
+            _costs_mutant(map_bytes=lambda b, c, h, w: 1 / 4),
+            Text(
+                "通道图数的是元素，不是字节：单精度的一个数占四个字节。",
+                "Of the channel maps elements are counted, not bytes: a number in single precision "
+                "takes four.",
+            ),
+        ),
+        Mutant(
+            "numbers-of-positions-for-bytes",
+            _costs_mutant(position_map_bytes=lambda b, c, h, w: 1 / 4),
+            Text(
+                "位置图数的是元素，不是字节：单精度的一个数占四个字节。",
+                "Of the position maps elements are counted, not bytes: a number in single "
+                "precision takes four.",
+            ),
+        ),
+        Mutant(
+            "height-squared",
+            _costs_mutant(position_map_bytes=lambda b, c, h, w: (h / w) ** 2),
+            Text(
+                "位置图的边长用了高的平方。位置的个数是高乘以宽。",
+                "The side of the position maps is the square of the height. The number of "
+                "positions is height times width.",
             ),
         ),
         Mutant(
