@@ -664,9 +664,11 @@ CAM_TEMPERATURE = Exercise(
             "root-of-channels",
             lambda energy, wanted: math.sqrt(energy.shape[-1]),
             Text(
-                "返回的是通道数的平方根，与能量和目标无关。那是 Transformer 的习惯；这里要量出来。",
+                "返回的是通道数的平方根，与能量和目标无关。Transformer 除以的是向量长度的平方根，"
+                "也不是它；这里要量出来。",
                 "This is the root of the number of channels, whatever the energies and the "
-                "target. It is the habit of the Transformer; here the value is to be measured.",
+                "target. The Transformer divides by the root of the length of its vectors, which "
+                "is another number; here the value is to be measured.",
             ),
         ),
         Mutant(

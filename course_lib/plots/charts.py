@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 from torch import Tensor
 
 from course_lib.bilingual import LiveOutput, Text
@@ -85,6 +86,12 @@ def curves(
         axis.plot(x, heights, marker="osD^"[place % 4], color=colour, label=name)
     axis.set_xscale("log")
     axis.set_yscale("log")
+    places = [x for positions, _ in lines.values() for x in positions]
+    if max(places) < 100 * min(places):
+        # Matplotlib would label all of 2, 3, 4 … across so short a stretch, one over the other.
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter(LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf)))
+        axis.xaxis.set_minor_formatter(NullFormatter())
     axis.set_xlabel(labels[0])
     axis.set_ylabel(labels[1])
     axis.set_title(title)

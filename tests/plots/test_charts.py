@@ -31,6 +31,24 @@ def test_curves_keep_their_points():
     assert [list(line.get_ydata()) for line in axis.lines] == [[2, 3]]
 
 
+def _tick_labels(x):
+    axis = plots.curves({"a": (x, [2] * len(x))}, ("x", "y"), "t").axes[0]
+    axis.figure.canvas.draw()
+    return [
+        {text.get_text() for text in axis.get_xticklabels(minor=minor)} - {""}
+        for minor in (False, True)
+    ]
+
+
+def test_curves_over_a_short_stretch_label_few_ticks_and_over_a_long_one_the_powers():
+    few, between = _tick_labels([16_000, 65_000, 260_000])
+    assert any("2" in label for label in few)
+    assert not any("3" in label for label in few)
+    assert not between
+    powers, _ = _tick_labels([0.01, 1, 10])
+    assert not any("times" in label for label in powers)
+
+
 def test_a_history_draws_loss_and_metrics_over_the_epochs():
     rows = pd.DataFrame({"loss": [3.0, 2.0], "a": [0.1, 0.2], "b": [0.3, 0.4]}, index=[1, 2])
     left, right = plots.history(rows, ["b", "a"]).axes
