@@ -610,7 +610,7 @@ CAM_TEMPERATURE = Exercise(
         ),
         Mutant(
             "reciprocal",
-            lambda energy, wanted: 1 / temperature(energy, wanted),
+            lambda energy, wanted: 1 / _bisected(_number)(energy, wanted),
             Text(
                 "返回的是温度的倒数。能量要除以返回的数，不是乘以它。",
                 "This is one over the temperature. The energies are divided by what is returned, "
