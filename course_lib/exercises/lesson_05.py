@@ -24,6 +24,14 @@ def _transposed(draw: Draw) -> Tensor:
     return _features(draw).transpose(2, 3)
 
 
+def _hundredfold(draw: Draw) -> Tensor:
+    """A map with energies of tens of thousands: an exponential overflows in double precision."""
+    return 100 * _features(draw)
+
+
+_LARGE = Text("双精度，大一百倍的特征", "double precision, features a hundred times as large")
+
+
 def _map_of(draw: Draw, x: Tensor) -> Tensor:
     """Rows of weights that sum to one, and are no symmetric matrix."""
     logits = draw.normal(x.shape[0], x.shape[1], x.shape[1])
@@ -97,8 +105,27 @@ CAM_MAP = Exercise(
         _map_case(Text("批里只有一张图", "a batch of one"), lambda draw: _features(draw, 1)),
         _map_case(Text("转置过的特征图", "a transposed feature map"), _transposed),
         _map_case(Text("双精度", "double precision"), dtype=torch.float64),
+        _map_case(_LARGE, _hundredfold, dtype=torch.float64),
     ),
     mutants=(
+        Mutant(
+            "overflows",
+            lambda x: _weights(_gram(x)),
+            Text(
+                "`exp` 溢出成无穷，无穷除以无穷得 nan。用 `softmax`，它自己会先减去最大值。",
+                "`exp` overflows to infinity, and infinity by infinity is nan. Use `softmax`, "
+                "which subtracts the maximum itself.",
+            ),
+        ),
+        Mutant(
+            "divided-by-number",
+            lambda x: (_gram(x) / x[0, 0].numel()).softmax(-1),
+            Text(
+                "能量除以了位置的个数。公式里没有这一步；该除以什么，练习 5 会量。",
+                "The energies are divided by the number of positions. The formula has no such "
+                "step; what to divide by is measured in exercise 5.",
+            ),
+        ),
         Mutant(
             "wrong-axis",
             lambda x: _gram(x).softmax(1),
@@ -293,6 +320,24 @@ CAM_EFFECTIVE = Exercise(
                 "求和用了行的轴。一行是一个通道的权重：对最后一个轴求和。",
                 "The sum runs over the rows. A row holds the weights of one channel: sum over the "
                 "last axis.",
+            ),
+        ),
+        Mutant(
+            "exponential-before-sum",
+            lambda a: torch.special.entr(a).exp().sum(-1),
+            Text(
+                "先逐项取了指数，再求和。次序要反过来：和是熵，最后才取指数。",
+                "The exponential of every term comes first, then the sum. It must be the other "
+                "way round: the sum is the entropy, and the exponential comes last.",
+            ),
+        ),
+        Mutant(
+            "axis-kept",
+            lambda a: torch.special.entr(a).sum(-1, keepdim=True).exp(),
+            Text(
+                "最后一个轴还在，长度为一。返回的形状要少掉它：看 `keepdim`。",
+                "The last axis is still there, with length one. The result is to lose it: look at "
+                "`keepdim`.",
             ),
         ),
         Mutant(
@@ -644,6 +689,15 @@ CAM_TEMPERATURE = Exercise(
             ),
         ),
         Mutant(
+            "columns",
+            _bisected(lambda energy, tau: _entropy((energy / tau).softmax(0)).exp().mean().item()),
+            Text(
+                "softmax 取在了列上：每行的和应当是一，轴是最后一个。",
+                "The softmax runs along the columns: each row must sum to one, along the last "
+                "axis.",
+            ),
+        ),
+        Mutant(
             "first-row-only",
             _bisected(lambda energy, tau: _number(energy[:1], tau)),
             Text(
@@ -770,6 +824,14 @@ CAM_BUG_MIX = Exercise(
             Text("`gamma` 没有起作用。", "`gamma` has no effect."),
         ),
         Mutant(
+            "gamma-left-out",
+            lambda attention, x, gamma: _mixed(attention, x) + x,
+            Text(
+                "没有乘 `gamma`。它为零时，输出应当等于输入。",
+                "`gamma` multiplies nothing. Where it is zero, the output must equal the input.",
+            ),
+        ),
+        Mutant(
             "gamma-on-all",
             lambda attention, x, gamma: gamma * (_mixed(attention, x) + x),
             Text(
@@ -869,12 +931,14 @@ class _Module(nn.Module):
     def attention(self, a: Tensor) -> Tensor:
         return (self.sign * a @ a.mT).softmax(-1)
 
+    def mixture(self, a: Tensor) -> Tensor:
+        return self.attention(a) @ a
+
     def together(self, mixed: Tensor, x: Tensor) -> Tensor:
         return self.scale * mixed + x
 
     def forward(self, x: Tensor) -> Tensor:
-        a = self.flat(x)
-        return self.together((self.attention(a) @ a).reshape(x.shape), x)
+        return self.together(self.mixture(self.flat(x)).reshape(x.shape), x)
 
 
 def _module(**differences: object) -> type[nn.Module]:
@@ -945,13 +1009,7 @@ CAM_MODULE = Exercise(
         _module_case(Text("`plain=True`：论文的形式", "`plain=True`, the paper's form"), True),
         _module_case(Text("转置过的特征图", "a transposed feature map"), False, _transposed),
         _module_case(Text("双精度", "double precision"), None, dtype=torch.float64),
-        # Energies of tens of thousands, in which an exponential overflows in double precision too.
-        _module_case(
-            Text("双精度，大一百倍的特征", "double precision, features a hundred times as large"),
-            None,
-            lambda draw: 100 * _features(draw),
-            dtype=torch.float64,
-        ),
+        _module_case(_LARGE, None, _hundredfold, dtype=torch.float64),
         _module_case(
             Text("刚造好的模块，`gamma` 没有动过", "a fresh module, `gamma` as it was made"),
             None,
@@ -989,8 +1047,26 @@ CAM_MODULE = Exercise(
             "transposed",
             _module(attention=lambda self, a: (self.sign * a @ a.mT).softmax(-1).mT),
             Text(
-                "图转置了：第 `i` 行才是通道 `i` 的权重。见练习 6。",
-                "The map is transposed: row `i` holds the weights of channel `i`. See exercise 6.",
+                "用的是图的列：softmax 取错了轴，或者相乘时转置了。第 `i` 行才是通道 `i` 的权重。",
+                "The columns of the map are used: its softmax runs along the wrong axis, or the "
+                "product transposes it. The weights of channel `i` are row `i`.",
+            ),
+        ),
+        Mutant(
+            "gamma-left-out",
+            _module(together=lambda self, mixed, x: mixed + x),
+            Text(
+                "没有乘 `gamma`。它为零时，输出应当等于输入。",
+                "`gamma` multiplies nothing. Where it is zero, the output must equal the input.",
+            ),
+        ),
+        Mutant(
+            "positional",
+            _module(mixture=lambda self, a: a @ (self.sign * a.mT @ a).softmax(-1)),
+            Text(
+                "这是位置之间的图，形状 `(B, N, N)`：混合的是位置，不是通道。",
+                "This is a map between positions, of shape `(B, N, N)`: it mixes positions, not "
+                "channels.",
             ),
         ),
         Mutant(
@@ -1123,7 +1199,7 @@ def _survey_of(weights: Callable[[Tensor], Tensor], residual: float = 1) -> Call
 CAM_BUG_SURVEY = Exercise(
     id="cam-bug-survey",
     kind="find the bug",
-    title=Text("一个字母的次序", "The order of two letters"),
+    title=Text("两个因子的次序", "The order of two factors"),
     difficulty=2,
     minutes=5,
     points=2,
@@ -1155,9 +1231,9 @@ CAM_BUG_SURVEY = Exercise(
             "transposed",
             _survey_of(lambda gram: gram.softmax(-1).mT),
             Text(
-                "通道之间的图对了，相乘时却转置了：每个输出的权重之和不再是一。",
-                "The map between channels is right, but it is transposed in the product: the "
-                "weights of an output no longer sum to one.",
+                "用的是图的列：softmax 取错了轴，或者相乘时转置了。每个输出的权重之和不再是一。",
+                "The columns of the map are used: its softmax runs along the wrong axis, or the "
+                "product transposes it. The weights of an output no longer sum to one.",
             ),
         ),
         Mutant(
@@ -1258,7 +1334,7 @@ CAM_COSTS = Exercise(
     reference=cam_costs,
     cases=(
         _costs_case(Text("任意大小", "any sizes")),
-        _costs_case(Text("一张图", "one picture"), batch=1),
+        _costs_case(Text("一张图片", "one picture"), batch=1),
         _costs_case(Text("很多通道", "many channels"), channels=2048),
         _costs_case(Text("一个位置", "a single position"), height=1, width=1),
     ),
@@ -1271,9 +1347,38 @@ CAM_COSTS = Exercise(
                 position_map_bytes=lambda b, c, h, w: 1 / b,
             ),
             Text(
-                "没有乘以批的大小：每张图都有自己的图与乘积。",
-                "The size of the batch is missing: every picture has its own map and its own "
-                "products.",
+                "没有乘以批的大小：每张图片都有自己的注意力图与乘积。",
+                "The size of the batch is missing: every picture has attention maps and "
+                "products of its own.",
+            ),
+        ),
+        Mutant(
+            "batch-forgotten-in-bytes",
+            _costs_mutant(
+                map_bytes=lambda b, c, h, w: 1 / b, position_map_bytes=lambda b, c, h, w: 1 / b
+            ),
+            Text(
+                "字节数没有乘以批的大小：每张图片都有自己的注意力图。",
+                "The bytes are not multiplied by the size of the batch: every picture has "
+                "attention maps of its own.",
+            ),
+        ),
+        Mutant(
+            "products-of-positions",
+            _costs_mutant(macs=lambda b, c, h, w: h * w / c),
+            Text(
+                "乘加按 `(N, N)` 的图数了。通道的图是 `(C, C)`：写出两个乘积各自的三个长度。",
+                "The multiply-adds are those of a map of `(N, N)`. The map of channels is "
+                "`(C, C)`: write down the three lengths of each product.",
+            ),
+        ),
+        Mutant(
+            "position-map-flat",
+            _costs_mutant(position_map_bytes=lambda b, c, h, w: 1 / (h * w)),
+            Text(
+                "位置图只数了 `N` 个数。它比较位置与位置，有 `N` 乘 `N` 个。",
+                "Only `N` numbers of a position map are counted. It compares positions with "
+                "positions and has `N` by `N`.",
             ),
         ),
         Mutant(

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+import re
 import sys
 import time
 import warnings
@@ -460,6 +461,15 @@ def test_the_largest_difference_is_shown():
         return y
 
     assert "max |Δ| = 0.75, 2/" in str(Report(examine(FUNCTION, wrong)))
+
+
+def test_numbers_that_differ_are_shown_with_digits_that_differ():
+    off = {torch.float32: 1.0, torch.float64: 1 + 3e-8}
+    report = str(Report(examine(FUNCTION, lambda x: 2 * x * off[x.dtype])))
+    expected = re.search(r"expected: (.*)", report).group(1)
+    got = re.search(r"got: (.*?)  \(", report).group(1)
+    assert expected != got
+    assert float(expected.split()[-1]) == pytest.approx(float(got.split()[-1]), rel=1e-6)
 
 
 def test_global_settings_of_torch_are_used_for_nothing_and_set_back():
