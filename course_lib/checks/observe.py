@@ -232,7 +232,8 @@ def observe(
     layout: tuple[Shape, ...] | None = None
     try:
         with _settings_kept(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            # Not torch.manual_seed: where there is no GPU, it notes the whole stack for later.
+            torch.default_generator.manual_seed(seed)
             parameters: dict[str, Tensor] = {}
             function = answer
             if call.build is not None:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 from torch import Tensor
 
 from course_lib.bilingual import LiveOutput, Text
@@ -72,7 +73,7 @@ def curves(
     labels: tuple[str, str],
     title: str,
 ) -> Figure:
-    """Lines over logarithmic axes.
+    """Lines over logarithmic axes, whose ticks are plain numbers.
 
     Args:
         lines: by name; positions and heights.
@@ -86,17 +87,22 @@ def curves(
         axis.plot(x, heights, marker="osD^"[place % 4], color=colour, label=name)
     axis.set_xscale("log")
     axis.set_yscale("log")
-    places = [x for positions, _ in lines.values() for x in positions]
-    if max(places) < 100 * min(places):
-        # Matplotlib would label all of 2, 3, 4 … across so short a stretch, one over the other.
-        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.xaxis.set_major_formatter(LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf)))
-        axis.xaxis.set_minor_formatter(NullFormatter())
+    for side in (axis.xaxis, axis.yaxis):
+        _plain_ticks(side)
     axis.set_xlabel(labels[0])
     axis.set_ylabel(labels[1])
     axis.set_title(title)
     axis.legend(frameon=False)
     return figure
+
+
+def _plain_ticks(side: Axis) -> None:
+    """Write 600 and not 6×10²; name also 2 and 5 where there are few powers of ten."""
+    low, high = side.get_view_interval()
+    subs = (1.0,) if high >= 100 * low else (1.0, 2.0, 5.0)
+    side.set_major_locator(LogLocator(subs=subs))
+    side.set_major_formatter(lambda value, _: f"{value:,.10g}")
+    side.set_minor_formatter(NullFormatter())
 
 
 @styled
