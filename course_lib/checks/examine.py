@@ -79,7 +79,7 @@ class Trial:
         seed: decides the random parameters and what is back-propagated.
         dtype: dtype of the module's parameters.
         training: train mode or eval mode.
-        initial: whether the module keeps its own parameters.
+        initial: see `Case`.
     """
 
     call: Call
@@ -152,7 +152,7 @@ def _observe(exercise: Exercise, answer: Callable[..., Any], trial: Trial) -> Ob
         training=trial.training,
         initial=trial.initial,
         exact_shapes=exercise.exact_shapes,
-        gradients=exercise.gradients,
+        gradients=exercise.gradients and not trial.initial,
         seed=trial.seed,
     )
 

@@ -97,8 +97,9 @@ class Case:
         make: draws the call.
         dtype: dtype of the drawn tensors, and of the module's parameters.
         training: whether a module runs in train mode.
-        initial: whether a module keeps the parameters that it was made with, which is a fair
-            question only where none of them is random.
+        initial: whether a module keeps the parameters that it was made with, as far as each is one
+            number everywhere; others start random and are drawn as in any case. No gradients are
+            compared, for right modules may start their biases differently.
     """
 
     text: Text

@@ -144,7 +144,8 @@ def _tensors(value: Any) -> list[Tensor]:
 
 def _detached(value: Any) -> Any:
     if isinstance(value, Tensor):
-        return value.detach().clone()
+        # A metered tensor would refuse to be compared.
+        return value.detach().clone().as_subclass(Tensor)
     if isinstance(value, dict):
         return {key: _detached(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -153,10 +154,19 @@ def _detached(value: Any) -> Any:
 
 
 def _randomise(
-    tensors: Sequence[Tensor], order: Sequence[int], layout: Sequence[Shape], seed: int
+    tensors: Sequence[Tensor],
+    order: Sequence[int],
+    layout: Sequence[Shape],
+    seed: int,
+    initial: bool,
 ) -> None:
-    """Give the tensors random values that depend on their place in the layout alone."""
+    """Give the tensors random values that depend on their place in the layout alone.
+
+    With `initial`, one that is a single number everywhere keeps it.
+    """
     for place, (index, shape) in enumerate(zip(order, layout, strict=True)):
+        if initial and tensors[index].unique().numel() == 1:
+            continue
         draw = Draw(seed * 1009 + place, torch.float64)
         if len(shape) >= 2:
             fan_in = max(1, torch.Size(shape[1:]).numel())
@@ -220,7 +230,7 @@ def observe(
         names: names of the inputs, for the reader.
         dtype: dtype of the module's parameters.
         training: train mode or eval mode.
-        initial: whether parameters and buffers keep the values that the module gave them.
+        initial: see ``Case``; buffers keep their values too.
         exact_shapes: see ``plain_shape``.
         gradients: whether to note gradients.
         seed: decides the random parameters and what is back-propagated.
@@ -246,8 +256,8 @@ def observe(
                 order = match(wanted or [], found)
                 layout = tuple(found if order is None else wanted or [])
                 order = list(range(len(found))) if order is None else order
+                _randomise(tensors, order, layout, seed, initial)
                 if not initial:
-                    _randomise(tensors, order, layout, seed)
                     _randomise_buffers(module, seed)
                 parameters = {
                     f"{'×'.join(map(str, shape))} [{place}]": tensors[index]
