@@ -195,12 +195,18 @@ def _numbers(expected: Tensor, got: Tensor, text: Text) -> Difference | None:
     index = tuple(bad.nonzero()[0].tolist())
     where = f"[{', '.join(map(str, index))}]" if index else ""
     largest = distance[bad].max().item()
+    wanted, came = _apart(want[index].item(), have[index].item())
     return Difference(
         text,
-        f"{where} = {want[index].item():.6g}",
-        f"{where} = {have[index].item():.6g}  "
-        f"(max |Δ| = {largest:.3g}, {int(bad.sum())}/{bad.numel()})",
+        f"{where} = {wanted}",
+        f"{where} = {came}  (max |Δ| = {largest:.3g}, {int(bad.sum())}/{bad.numel()})",
     )
+
+
+def _apart(first: float, second: float) -> tuple[str, str]:
+    """Two numbers with as many digits as it takes to see that they differ."""
+    pairs = ((f"{first:.{n}g}", f"{second:.{n}g}") for n in (6, 9, 12))
+    return next((pair for pair in pairs if pair[0] != pair[1]), (repr(first), repr(second)))
 
 
 def _gradients(

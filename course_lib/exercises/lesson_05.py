@@ -24,6 +24,14 @@ def _transposed(draw: Draw) -> Tensor:
     return _features(draw).transpose(2, 3)
 
 
+def _hundredfold(draw: Draw) -> Tensor:
+    """A map with energies of tens of thousands: an exponential overflows in double precision."""
+    return 100 * _features(draw)
+
+
+_LARGE = Text("双精度，大一百倍的特征", "double precision, features a hundred times as large")
+
+
 def _map_of(draw: Draw, x: Tensor) -> Tensor:
     """Rows of weights that sum to one, and are no symmetric matrix."""
     logits = draw.normal(x.shape[0], x.shape[1], x.shape[1])
@@ -97,8 +105,27 @@ CAM_MAP = Exercise(
         _map_case(Text("批里只有一张图", "a batch of one"), lambda draw: _features(draw, 1)),
         _map_case(Text("转置过的特征图", "a transposed feature map"), _transposed),
         _map_case(Text("双精度", "double precision"), dtype=torch.float64),
+        _map_case(_LARGE, _hundredfold, dtype=torch.float64),
     ),
     mutants=(
+        Mutant(
+            "overflows",
+            lambda x: _weights(_gram(x)),
+            Text(
+                "`exp` 溢出成无穷，无穷除以无穷得 nan。用 `softmax`，它自己会先减去最大值。",
+                "`exp` overflows to infinity, and infinity by infinity is nan. Use `softmax`, "
+                "which subtracts the maximum itself.",
+            ),
+        ),
+        Mutant(
+            "divided-by-number",
+            lambda x: (_gram(x) / x[0, 0].numel()).softmax(-1),
+            Text(
+                "能量除以了位置的个数。公式里没有这一步；该除以什么，练习 5 会量。",
+                "The energies are divided by the number of positions. The formula has no such "
+                "step; what to divide by is measured in exercise 5.",
+            ),
+        ),
         Mutant(
             "wrong-axis",
             lambda x: _gram(x).softmax(1),
@@ -296,6 +323,24 @@ CAM_EFFECTIVE = Exercise(
             ),
         ),
         Mutant(
+            "exponential-before-sum",
+            lambda a: torch.special.entr(a).exp().sum(-1),
+            Text(
+                "先逐项取了指数，再求和。次序要反过来：和是熵，最后才取指数。",
+                "The exponential of every term comes first, then the sum. It must be the other "
+                "way round: the sum is the entropy, and the exponential comes last.",
+            ),
+        ),
+        Mutant(
+            "axis-kept",
+            lambda a: torch.special.entr(a).sum(-1, keepdim=True).exp(),
+            Text(
+                "最后一个轴还在，长度为一。返回的形状要少掉它：看 `keepdim`。",
+                "The last axis is still there, with length one. The result is to lose it: look at "
+                "`keepdim`.",
+            ),
+        ),
+        Mutant(
             "squares",
             lambda a: 1 / a.square().sum(-1),
             Text(
@@ -361,8 +406,13 @@ CAM_BUG_SOFTMAX = Exercise(
     reference=stable_softmax,
     cases=(
         _energy_case(Text("小的能量", "small energies"), 1.0),
-        _energy_case(Text("上千的能量", "energies of thousands"), 2000.0),
-        _energy_case(Text("各行高低悬殊", "rows on very different levels"), 1.0, 300.0),
+        # In single precision the rounding of such energies alone would make right answers differ.
+        _energy_case(
+            Text("双精度，上千的能量", "double precision, energies of thousands"),
+            2000.0,
+            dtype=torch.float64,
+        ),
+        _energy_case(Text("各行高低悬殊", "rows on very different levels"), 1.0, 130.0),
         _energy_case(Text("行数等于列数", "as many rows as columns"), 1.0, square=True),
         _energy_case(Text("双精度", "double precision"), 1.0, 3000.0, dtype=torch.float64),
     ),
@@ -402,6 +452,26 @@ CAM_BUG_SOFTMAX = Exercise(
                 "减去的是最小值：次序对了，但差都不是负的，`exp` 照样溢出。",
                 "The minimum is subtracted: the order is right, but no difference is negative, and "
                 "`exp` overflows all the same.",
+            ),
+        ),
+        Mutant(
+            "mean-of-the-row",
+            lambda energy: _weights(energy - energy.mean(-1, keepdim=True)),
+            Text(
+                "减去的是每行的平均：权重不变，但比平均高出 88 的能量照样溢出。"
+                "减去哪个数，差才都不是正的？",
+                "The mean of each row is subtracted: the weights stay, but an energy more than 88 "
+                "above the mean overflows all the same. Which number leaves no difference "
+                "positive?",
+            ),
+        ),
+        Mutant(
+            "guarded-but-negated",
+            lambda energy: (-energy).softmax(-1),
+            Text(
+                "不再溢出，但能量的符号还是反的：最大的能量得到最小的权重。",
+                "Nothing overflows now, but the energies still have the other sign: the largest "
+                "one gets the smallest weight.",
             ),
         ),
         Mutant(
@@ -589,6 +659,24 @@ CAM_TEMPERATURE = Exercise(
             ),
         ),
         Mutant(
+            "reciprocal",
+            lambda energy, wanted: 1 / _bisected(_number)(energy, wanted),
+            Text(
+                "返回的是温度的倒数。能量要除以返回的数，不是乘以它。",
+                "This is one over the temperature. The energies are divided by what is returned, "
+                "not multiplied by it.",
+            ),
+        ),
+        Mutant(
+            "negated",
+            _bisected(lambda energy, tau: _number(-energy, tau)),
+            Text(
+                "能量的符号反了：要的是 `(energy / tau).softmax(-1)`，这里用了 `-energy`。",
+                "The energies have the other sign: what counts is `(energy / tau).softmax(-1)`, "
+                "and here it is `-energy`.",
+            ),
+        ),
+        Mutant(
             "mean-before-exponential",
             _bisected(lambda energy, tau: _entropy((energy / tau).softmax(-1)).mean().exp().item()),
             Text(
@@ -603,6 +691,15 @@ CAM_TEMPERATURE = Exercise(
             Text(
                 "比较的是熵，不是有效个数：还差一个指数。",
                 "The entropy is compared, not the effective number: an exponential is missing.",
+            ),
+        ),
+        Mutant(
+            "columns",
+            _bisected(lambda energy, tau: _entropy((energy / tau).softmax(0)).exp().mean().item()),
+            Text(
+                "softmax 取在了列上：每行的和应当是一，轴是最后一个。",
+                "The softmax runs along the columns: each row must sum to one, along the last "
+                "axis.",
             ),
         ),
         Mutant(
@@ -626,9 +723,11 @@ CAM_TEMPERATURE = Exercise(
             "root-of-channels",
             lambda energy, wanted: math.sqrt(energy.shape[-1]),
             Text(
-                "返回的是通道数的平方根，与能量和目标无关。那是 Transformer 的习惯；这里要量出来。",
+                "返回的是通道数的平方根，与能量和目标无关。Transformer 除以的是向量长度的平方根，"
+                "也不是它；这里要量出来。",
                 "This is the root of the number of channels, whatever the energies and the "
-                "target. It is the habit of the Transformer; here the value is to be measured.",
+                "target. The Transformer divides by the root of the length of its vectors, which "
+                "is another number; here the value is to be measured.",
             ),
         ),
         Mutant(
@@ -730,6 +829,14 @@ CAM_BUG_MIX = Exercise(
             Text("`gamma` 没有起作用。", "`gamma` has no effect."),
         ),
         Mutant(
+            "gamma-left-out",
+            lambda attention, x, gamma: _mixed(attention, x) + x,
+            Text(
+                "没有乘 `gamma`。它为零时，输出应当等于输入。",
+                "`gamma` multiplies nothing. Where it is zero, the output must equal the input.",
+            ),
+        ),
+        Mutant(
             "gamma-on-all",
             lambda attention, x, gamma: gamma * (_mixed(attention, x) + x),
             Text(
@@ -744,6 +851,26 @@ CAM_BUG_MIX = Exercise(
                 "这是在混合与输入之间取中。公式里输入总是完整地加上。",
                 "This interpolates between mixture and input. In the formula the input is added "
                 "whole.",
+            ),
+        ),
+        Mutant(
+            "columns-renormalised",
+            lambda attention, x, gamma: (
+                gamma * _mixed(attention.mT / attention.mT.sum(-1, keepdim=True), x) + x
+            ),
+            Text(
+                "权重的和补成了一，用的却还是列。`attention` 的行已经是权重，不必再除。",
+                "The weights are made to sum to one, but they are still the columns. The rows of "
+                "`attention` are weights already; nothing needs dividing.",
+            ),
+        ),
+        Mutant(
+            "softmax-again",
+            lambda attention, x, gamma: gamma * _mixed(attention.softmax(-1), x) + x,
+            Text(
+                "又取了一次 softmax。`attention` 已经是权重，再取一次几乎平分了。",
+                "The softmax is taken again. `attention` holds weights already, and another "
+                "softmax makes them nearly equal.",
             ),
         ),
         Mutant(
@@ -809,12 +936,14 @@ class _Module(nn.Module):
     def attention(self, a: Tensor) -> Tensor:
         return (self.sign * a @ a.mT).softmax(-1)
 
+    def mixture(self, a: Tensor) -> Tensor:
+        return self.attention(a) @ a
+
     def together(self, mixed: Tensor, x: Tensor) -> Tensor:
         return self.scale * mixed + x
 
     def forward(self, x: Tensor) -> Tensor:
-        a = self.flat(x)
-        return self.together((self.attention(a) @ a).reshape(x.shape), x)
+        return self.together(self.mixture(self.flat(x)).reshape(x.shape), x)
 
 
 def _module(**differences: object) -> type[nn.Module]:
@@ -825,6 +954,22 @@ def _released(self: _Module, a: Tensor) -> Tensor:
     """The released line for either sign."""
     energy = self.sign * a @ a.mT
     return (energy - energy.amax(-1, keepdim=True)).softmax(-1)
+
+
+def _released_by_hand(self: _Module, a: Tensor) -> Tensor:
+    """The guard of exercise 3 that is none."""
+    energy = -self.sign * a @ a.mT
+    return _weights(energy.amax(-1, keepdim=True) - energy)
+
+
+class _ModuleUnregistered(nn.Module):
+    """What is no parameter stays at zero, so nothing is added."""
+
+    def __init__(self, channels: int, plain: bool = False) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + 0 * x
 
 
 class _ModuleBroadcast(nn.Module):
@@ -842,9 +987,14 @@ class _ModuleBroadcast(nn.Module):
         return torch.einsum("bij,bjhw->bihw", self.beta * energy.softmax(2), x) + x
 
 
-def _module_case(text: Text, plain: bool | None, turned: bool = False, **options: object) -> Case:
+def _module_case(
+    text: Text,
+    plain: bool | None,
+    make_map: Callable[[Draw], Tensor] = _features,
+    **options: object,
+) -> Case:
     def make(draw: Draw) -> Call:
-        x = _transposed(draw) if turned else _features(draw)
+        x = make_map(draw)
         build = {"channels": x.shape[1]}
         return Call((x,), build if plain is None else {**build, "plain": plain})
 
@@ -862,8 +1012,14 @@ CAM_MODULE = Exercise(
     cases=(
         _module_case(Text("默认：代码的形式", "by default, the code's form"), None),
         _module_case(Text("`plain=True`：论文的形式", "`plain=True`, the paper's form"), True),
-        _module_case(Text("转置过的特征图", "a transposed feature map"), False, True),
+        _module_case(Text("转置过的特征图", "a transposed feature map"), False, _transposed),
         _module_case(Text("双精度", "double precision"), None, dtype=torch.float64),
+        _module_case(_LARGE, None, _hundredfold, dtype=torch.float64),
+        _module_case(
+            Text("刚造好的模块，`gamma` 没有动过", "a fresh module, `gamma` as it was made"),
+            None,
+            initial=True,
+        ),
     ),
     mutants=(
         Mutant(
@@ -896,8 +1052,65 @@ CAM_MODULE = Exercise(
             "transposed",
             _module(attention=lambda self, a: (self.sign * a @ a.mT).softmax(-1).mT),
             Text(
-                "图转置了：第 `i` 行才是通道 `i` 的权重。见练习 6。",
-                "The map is transposed: row `i` holds the weights of channel `i`. See exercise 6.",
+                "用的是图的列：softmax 取错了轴，或者相乘时转置了。第 `i` 行才是通道 `i` 的权重。",
+                "The columns of the map are used: its softmax runs along the wrong axis, or the "
+                "product transposes it. The weights of channel `i` are row `i`.",
+            ),
+        ),
+        Mutant(
+            "gamma-left-out",
+            _module(together=lambda self, mixed, x: mixed + x),
+            Text(
+                "没有乘 `gamma`。它为零时，输出应当等于输入。",
+                "`gamma` multiplies nothing. Where it is zero, the output must equal the input.",
+            ),
+        ),
+        Mutant(
+            "positional",
+            _module(mixture=lambda self, a: a @ (self.sign * a.mT @ a).softmax(-1)),
+            Text(
+                "这是位置之间的图，形状 `(B, N, N)`：混合的是位置，不是通道。",
+                "This is a map between positions, of shape `(B, N, N)`: it mixes positions, not "
+                "channels.",
+            ),
+        ),
+        Mutant(
+            "minus-outside",
+            _module(attention=lambda self, a: self.sign * (a @ a.mT).softmax(-1)),
+            Text(
+                "负号在 softmax 外面：权重还是 softmax(G)，只是变成了减。"
+                "默认要的是 softmax(−G)，看的是别的通道。",
+                "The minus stands outside the softmax: the weights are still softmax(G), only "
+                "subtracted. The default is softmax(−G), which attends to other channels.",
+            ),
+        ),
+        Mutant(
+            "overflows",
+            _module(attention=_released_by_hand),
+            Text(
+                "`exp` 溢出了：特征大时有 nan。这是练习 3 里的错；"
+                "PyTorch 的 `softmax` 自己防溢出。",
+                "`exp` overflows: large features give nan. That is the bug of exercise 3; "
+                "PyTorch's `softmax` guards itself.",
+            ),
+        ),
+        Mutant(
+            "gamma-starts-at-one",
+            _module(start=lambda self, channels: torch.ones(1)),
+            Text(
+                "`gamma` 从一开始。它应当从零开始，这样新加的模块先不改变网络。",
+                "`gamma` starts at one. It is to start at zero, so that a module newly added "
+                "leaves the network as it is at first.",
+            ),
+        ),
+        Mutant(
+            "gamma-not-registered",
+            _ModuleUnregistered,
+            Text(
+                "`gamma` 是普通的张量或数，训练不会动它。用 `nn.Parameter` 包起来，"
+                "存成 `self` 的属性。",
+                "`gamma` is a plain tensor or number, which no training moves. Wrap it in "
+                "`nn.Parameter` and store it as an attribute of `self`.",
             ),
         ),
         Mutant(
@@ -991,7 +1204,7 @@ def _survey_of(weights: Callable[[Tensor], Tensor], residual: float = 1) -> Call
 CAM_BUG_SURVEY = Exercise(
     id="cam-bug-survey",
     kind="find the bug",
-    title=Text("一个字母的次序", "The order of two letters"),
+    title=Text("两个因子的次序", "The order of two factors"),
     difficulty=2,
     minutes=5,
     points=2,
@@ -1023,9 +1236,9 @@ CAM_BUG_SURVEY = Exercise(
             "transposed",
             _survey_of(lambda gram: gram.softmax(-1).mT),
             Text(
-                "通道之间的图对了，相乘时却转置了：每个输出的权重之和不再是一。",
-                "The map between channels is right, but it is transposed in the product: the "
-                "weights of an output no longer sum to one.",
+                "用的是图的列：softmax 取错了轴，或者相乘时转置了。每个输出的权重之和不再是一。",
+                "The columns of the map are used: its softmax runs along the wrong axis, or the "
+                "product transposes it. The weights of an output no longer sum to one.",
             ),
         ),
         Mutant(
@@ -1126,7 +1339,7 @@ CAM_COSTS = Exercise(
     reference=cam_costs,
     cases=(
         _costs_case(Text("任意大小", "any sizes")),
-        _costs_case(Text("一张图", "one picture"), batch=1),
+        _costs_case(Text("一张图片", "one picture"), batch=1),
         _costs_case(Text("很多通道", "many channels"), channels=2048),
         _costs_case(Text("一个位置", "a single position"), height=1, width=1),
     ),
@@ -1139,9 +1352,38 @@ CAM_COSTS = Exercise(
                 position_map_bytes=lambda b, c, h, w: 1 / b,
             ),
             Text(
-                "没有乘以批的大小：每张图都有自己的图与乘积。",
-                "The size of the batch is missing: every picture has its own map and its own "
-                "products.",
+                "没有乘以批的大小：每张图片都有自己的注意力图与乘积。",
+                "The size of the batch is missing: every picture has attention maps and "
+                "products of its own.",
+            ),
+        ),
+        Mutant(
+            "batch-forgotten-in-bytes",
+            _costs_mutant(
+                map_bytes=lambda b, c, h, w: 1 / b, position_map_bytes=lambda b, c, h, w: 1 / b
+            ),
+            Text(
+                "字节数没有乘以批的大小：每张图片都有自己的注意力图。",
+                "The bytes are not multiplied by the size of the batch: every picture has "
+                "attention maps of its own.",
+            ),
+        ),
+        Mutant(
+            "products-of-positions",
+            _costs_mutant(macs=lambda b, c, h, w: h * w / c),
+            Text(
+                "乘加按 `(N, N)` 的图数了。通道的图是 `(C, C)`：写出两个乘积各自的三个长度。",
+                "The multiply-adds are those of a map of `(N, N)`. The map of channels is "
+                "`(C, C)`: write down the three lengths of each product.",
+            ),
+        ),
+        Mutant(
+            "position-map-flat",
+            _costs_mutant(position_map_bytes=lambda b, c, h, w: 1 / (h * w)),
+            Text(
+                "位置图只数了 `N` 个数。它比较位置与位置，有 `N` 乘 `N` 个。",
+                "Only `N` numbers of a position map are counted. It compares positions with "
+                "positions and has `N` by `N`.",
             ),
         ),
         Mutant(
@@ -1161,6 +1403,33 @@ CAM_COSTS = Exercise(
             Text(
                 "数的是元素，不是字节：单精度的一个数占四个字节。",
                 "These are elements, not bytes: a number in single precision takes four.",
+            ),
+        ),
+        Mutant(
+            "numbers-of-channels-for-bytes",
+            _costs_mutant(map_bytes=lambda b, c, h, w: 1 / 4),
+            Text(
+                "通道图数的是元素，不是字节：单精度的一个数占四个字节。",
+                "Of the channel maps elements are counted, not bytes: a number in single precision "
+                "takes four.",
+            ),
+        ),
+        Mutant(
+            "numbers-of-positions-for-bytes",
+            _costs_mutant(position_map_bytes=lambda b, c, h, w: 1 / 4),
+            Text(
+                "位置图数的是元素，不是字节：单精度的一个数占四个字节。",
+                "Of the position maps elements are counted, not bytes: a number in single "
+                "precision takes four.",
+            ),
+        ),
+        Mutant(
+            "height-squared",
+            _costs_mutant(position_map_bytes=lambda b, c, h, w: (h / w) ** 2),
+            Text(
+                "位置图的边长用了高的平方。位置的个数是高乘以宽。",
+                "The side of the position maps is the square of the height. The number of "
+                "positions is height times width.",
             ),
         ),
         Mutant(
