@@ -151,10 +151,12 @@ def _plain(expected: Any, got: Any, place: str) -> Difference | None:
     both_numbers = all(
         isinstance(v, numbers.Real) and not isinstance(v, bool) for v in (expected, got)
     )
+    count = isinstance(expected, numbers.Integral)
     if both_numbers and (
-        abs(expected - got) <= 1e-9 * max(1.0, abs(expected))
+        # A measure may have been computed in single precision; a count may not.
+        abs(expected - got) <= (1e-9 if count else 1e-6) * max(1.0, abs(expected))
         # A count of things must be a whole number, not 580.0.
-        and (isinstance(got, numbers.Integral) or not isinstance(expected, numbers.Integral))
+        and (isinstance(got, numbers.Integral) or not count)
     ):
         return None
     if not both_numbers and type(expected) is type(got) and expected == got:

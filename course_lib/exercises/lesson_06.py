@@ -1685,6 +1685,11 @@ def _rates_by_polynomial(epochs: int, batches: int, base: float) -> list[float]:
     return used
 
 
+def _rates_in_single_precision(epochs: int, batches: int, base: float) -> list[float]:
+    steps = epochs * batches
+    return (base * (1 - torch.arange(steps) / steps) ** 0.9).tolist()
+
+
 def _rates_case(text: Text, epochs: tuple[int, int], batches: tuple[int, int]) -> Case:
     def make(draw: Draw) -> Call:
         return Call((draw.integer(*epochs), draw.integer(*batches), draw.pick(0.1, 0.05, 0.01)))
@@ -1810,6 +1815,7 @@ DANET_BUG_RATE = Exercise(
     alternates=(
         Alternate("schedule", _rates_by_schedule),
         Alternate("polynomial", _rates_by_polynomial),
+        Alternate("single-precision", _rates_in_single_precision),
     ),
     gradients=False,
     seconds=60.0,  # the first use of torch.optim in a process loads much
