@@ -364,9 +364,8 @@ class CostTable:
 
     def rows(self) -> list[list[str]]:
         """The header and the cells as text; times and peak only where they were measured."""
-        timed = any(c.forward is not None for c in self.costs)
         header = ["mechanism", "parameters", "MACs", "kept for backward"]
-        rows = [header + ["forward", "forward + backward", "peak memory"] * timed]
+        rows = [header + ["forward", "forward + backward", "peak memory"] * self._timed]
         for c in self.costs:
             row = [
                 c.name,
@@ -374,7 +373,7 @@ class CostTable:
                 _scaled(c.macs, ("", "k", "M", "G", "T"), 1000),
                 _scaled(c.activations, ("B", "KiB", "MiB", "GiB"), 1024),
             ]
-            if timed:
+            if self._timed:
                 row += [
                     "–" if value is None else _scaled(value * 1e6, ("µs", "ms", "s"), 1000)
                     for value in (c.forward, c.training)
@@ -392,11 +391,17 @@ class CostTable:
         raise KeyError(name)
 
     @property
+    def _timed(self) -> bool:
+        return any(c.forward is not None for c in self.costs)
+
+    @property
     def caption(self) -> str:
         """The size that the numbers are for."""
         batch, *rest = self.shape
-        size = "×".join(map(str, rest))
-        return f"one image of {size}; times and peak memory for a batch of {batch}, float32"
+        counted = f"one image of {'×'.join(map(str, rest))}"
+        if self._timed:
+            counted += f"; times and peak memory for a batch of {batch}"
+        return f"{counted}, float32"
 
     def __str__(self) -> str:
         rows = self.rows()

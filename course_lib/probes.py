@@ -278,8 +278,9 @@ def _side_by_side(
     run: Callable[[int], tuple[list[float], list[float]]],
 ) -> Comparison:
     """Run every seed, which gives accuracy and seconds of each network, and put all together."""
-    # Torch lets go of Python's lock in its kernels, so seeds run side by side on several cores.
-    with ThreadPoolExecutor(min(len(seeds), os.cpu_count() or 1)) as pool:
+    # Torch lets go of Python's lock in its kernels, so seeds run side by side on several cores. A
+    # thread each: with as many as cores, the last of three seeds would leave one of two idle.
+    with ThreadPoolExecutor(len(seeds)) as pool:
         runs = list(pool.map(run, seeds))
     accuracy, seconds = (
         pd.DataFrame(dict(zip(seeds, columns, strict=True)), index=list(names))

@@ -161,6 +161,16 @@ def test_measured_table_has_times_and_peak():
         assert found.peak > 2 * 64 * 12 * 10 * 4
 
 
+def test_the_caption_names_times_only_where_the_table_has_them():
+    counted, measured = Cost("a", 1, 2, 3), Cost("b", 1, 2, 3, 0.5, 2.0, 7)
+    table = CostTable([counted], (4, 8, 12, 10))
+    assert str(table).splitlines()[-1] == table.caption == "one image of 8×12×10, float32"
+    assert "one image of 8×12×10, float32" in table._repr_html_()
+    table = CostTable([counted, measured], (4, 8, 12, 10))
+    expected = "one image of 8×12×10; times and peak memory for a batch of 4, float32"
+    assert table.caption == expected
+
+
 def test_names_are_escaped_and_missing_times_are_dashes():
     table = CostTable([Cost("<b>", 1, 2, 3), Cost("x", 1, 2_500_000, 3 << 20, 0.5, 2.0, 7)], (1, 2))
     assert "<b>" not in table._repr_html_()

@@ -79,6 +79,7 @@ class Trial:
         seed: decides the random parameters and what is back-propagated.
         dtype: dtype of the module's parameters.
         training: train mode or eval mode.
+        initial: see `Case`.
     """
 
     call: Call
@@ -86,6 +87,7 @@ class Trial:
     seed: int
     dtype: torch.dtype
     training: bool
+    initial: bool
 
 
 @dataclass(frozen=True)
@@ -148,8 +150,9 @@ def _observe(exercise: Exercise, answer: Callable[..., Any], trial: Trial) -> Ob
         names=exercise.input_names,
         dtype=trial.dtype,
         training=trial.training,
+        initial=trial.initial,
         exact_shapes=exercise.exact_shapes,
-        gradients=exercise.gradients,
+        gradients=exercise.gradients and not trial.initial,
         seed=trial.seed,
     )
 
@@ -254,4 +257,4 @@ def drawn(exercise: Exercise, seed: int) -> list[Trial]:
 def _draw(exercise: Exercise, case: Case, seed: int) -> Trial:
     call = case.make(Draw(seed, case.dtype))
     wanted = reference_layout(exercise.reference, call, exercise.exact_shapes)
-    return Trial(call, wanted, seed, case.dtype, case.training)
+    return Trial(call, wanted, seed, case.dtype, case.training, case.initial)

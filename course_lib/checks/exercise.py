@@ -20,7 +20,7 @@ from course_lib.bilingual import Text
 KINDS: Mapping[str, Text] = {
     "implement": Text("实现", "Implement"),
     "find the bug": Text("找错", "Find the bug"),
-    "predict": Text("预测", "Predict"),
+    "predict": Text("写函数预测", "Predict with a function"),
     "choose": Text("选择", "Choose"),
     "experiment": Text("实验", "Experiment"),
 }
@@ -97,12 +97,16 @@ class Case:
         make: draws the call.
         dtype: dtype of the drawn tensors, and of the module's parameters.
         training: whether a module runs in train mode.
+        initial: whether a module keeps the parameters that it was made with, as far as each is one
+            number everywhere; others start random and are drawn as in any case. No gradients are
+            compared, for right modules may start their biases differently.
     """
 
     text: Text
     make: Callable[[Draw], Call]
     dtype: torch.dtype = torch.float32
     training: bool = False
+    initial: bool = False
 
 
 @dataclass(frozen=True)

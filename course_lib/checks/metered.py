@@ -2,13 +2,15 @@
 
 What is computed from a metered tensor is metered too. The limit is a number of elements of a single
 result, so it does not depend on the machine, and holds for memory that is asked for by hand
-(``new_empty``, ``out=``) as well. Kernels that hold large tensors inside are not seen.
+(``new_empty``, ``out=``) as well. What a kernel holds inside is not seen, so that the fused
+attention of PyTorch is refused altogether.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
+from torch.nn import functional as F
 
 
 class Metered(Tensor):
@@ -25,6 +27,11 @@ class Metered(Tensor):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Compute, then refuse a result that is too large."""
+        if func is F.scaled_dot_product_attention:
+            raise TypeError(
+                "scaled_dot_product_attention hides how much it holds, which is to be measured "
+                "here; use matrix products and a softmax"
+            )
         result = super().__torch_function__(func, types, args, kwargs)
         if isinstance(result, Tensor) and result.numel() > cls.limit:
             raise MemoryError(

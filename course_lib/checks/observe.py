@@ -2,6 +2,7 @@
 
 Parameters are matched by shape and order, never by name, and are given random values: at their
 initial values (a zero gate, a zero-initialised last layer) many wrong modules equal the right one.
+Only a case that asks for the initial values themselves leaves them.
 """
 
 import contextlib
@@ -143,7 +144,8 @@ def _tensors(value: Any) -> list[Tensor]:
 
 def _detached(value: Any) -> Any:
     if isinstance(value, Tensor):
-        return value.detach().clone()
+        # A metered tensor would refuse to be compared.
+        return value.detach().clone().as_subclass(Tensor)
     if isinstance(value, dict):
         return {key: _detached(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -152,10 +154,19 @@ def _detached(value: Any) -> Any:
 
 
 def _randomise(
-    tensors: Sequence[Tensor], order: Sequence[int], layout: Sequence[Shape], seed: int
+    tensors: Sequence[Tensor],
+    order: Sequence[int],
+    layout: Sequence[Shape],
+    seed: int,
+    initial: bool,
 ) -> None:
-    """Give the tensors random values that depend on their place in the layout alone."""
+    """Give the tensors random values that depend on their place in the layout alone.
+
+    With `initial`, one that is a single number everywhere keeps it.
+    """
     for place, (index, shape) in enumerate(zip(order, layout, strict=True)):
+        if initial and tensors[index].unique().numel() == 1:
+            continue
         draw = Draw(seed * 1009 + place, torch.float64)
         if len(shape) >= 2:
             fan_in = max(1, torch.Size(shape[1:]).numel())
@@ -205,6 +216,7 @@ def observe(
     names: Sequence[str] = (),
     dtype: torch.dtype = torch.float32,
     training: bool = False,
+    initial: bool = False,
     exact_shapes: bool = False,
     gradients: bool = True,
     seed: int = 0,
@@ -218,6 +230,7 @@ def observe(
         names: names of the inputs, for the reader.
         dtype: dtype of the module's parameters.
         training: train mode or eval mode.
+        initial: see ``Case``; buffers keep their values too.
         exact_shapes: see ``plain_shape``.
         gradients: whether to note gradients.
         seed: decides the random parameters and what is back-propagated.
@@ -229,7 +242,8 @@ def observe(
     layout: tuple[Shape, ...] | None = None
     try:
         with _settings_kept(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            # Not torch.manual_seed: where there is no GPU, it notes the whole stack for later.
+            torch.default_generator.manual_seed(seed)
             parameters: dict[str, Tensor] = {}
             function = answer
             if call.build is not None:
@@ -242,8 +256,9 @@ def observe(
                 order = match(wanted or [], found)
                 layout = tuple(found if order is None else wanted or [])
                 order = list(range(len(found))) if order is None else order
-                _randomise(tensors, order, layout, seed)
-                _randomise_buffers(module, seed)
+                _randomise(tensors, order, layout, seed, initial)
+                if not initial:
+                    _randomise_buffers(module, seed)
                 parameters = {
                     f"{'×'.join(map(str, shape))} [{place}]": tensors[index]
                     for place, (index, shape) in enumerate(zip(order, layout, strict=True))

@@ -376,7 +376,7 @@ class _Stacked(_ChannelGate):
 def _channel_module_case(text: Text, **options: object) -> Case:
     def make(draw: Draw) -> Call:
         reduction = draw.pick(3, 4, 5)
-        channels = reduction * draw.integer(3, 6) + draw.integer(0, 2)
+        channels = reduction * draw.integer(6, 9) + draw.integer(0, 2)  # above 16: see the mutants
         x = draw.normal(draw.integer(2, 4), channels, draw.integer(4, 6), draw.integer(7, 9))
         return Call(
             (x + 2 * draw.normal(1, channels, 1, 1),),
@@ -422,7 +422,7 @@ CHANNEL_MODULE = Exercise(
         ),
         Mutant(
             "hard-coded-reduction",
-            _channel_module(hidden=lambda self, channels, reduction: max(1, channels // 16)),
+            _channel_module(hidden=lambda self, channels, reduction: channels // 16),
             Text(
                 "参数 `reduction` 没有用上，隐藏单元数里写着一个固定的数。",
                 "The argument `reduction` is not used; the number of hidden units has a fixed "
@@ -1550,6 +1550,11 @@ def _aliased(weight: Tensor) -> Tensor:
     return result
 
 
+def _aliased_in_place(weight: Tensor) -> Tensor:
+    weight[:, 0], weight[:, 1] = weight[:, 1], weight[:, 0]
+    return weight
+
+
 def _swapped_in_place(weight: Tensor) -> Tensor:
     weight.copy_(weight.flip(1))
     return weight
@@ -1638,6 +1643,17 @@ BUG_WEIGHTS = Exercise(
                 "变号不能补救：平面的内容不同，不是正负号不同。",
                 "A change of sign is no remedy: the planes hold different things, not different "
                 "signs.",
+            ),
+        ),
+        Mutant(
+            "overwritten-in-place",
+            _aliased_in_place,
+            Text(
+                "`weight[:, 0]` 是视图，不是副本：第一次赋值覆盖了还要用的数，两个平面于是相同；"
+                "传进来的权重也被改动了。请返回一个新的张量。",
+                "`weight[:, 0]` is a view and no copy: the first assignment overwrites numbers "
+                "that are still needed, so both planes are equal; and the weights that were handed "
+                "in have changed too. Return a new tensor.",
             ),
         ),
         Mutant(
@@ -1806,6 +1822,15 @@ CBAM_PARAMETERS = Exercise(
             ),
         ),
         Mutant(
+            "norm-as-one",
+            _count(norms=1),
+            Text(
+                "批归一化只数了一个数。它每个通道学两个：`weight` 与 `bias`。",
+                "One number is counted for the batch normalization. It learns two per channel, "
+                "`weight` and `bias`.",
+            ),
+        ),
+        Mutant(
             "norm-ignored",
             _count(norms=0),
             Text(
@@ -1817,6 +1842,24 @@ CBAM_PARAMETERS = Exercise(
             "bias-ignored",
             _count(biases=lambda c, p: 0),
             Text("`bias` 为真时也没有数偏置。", "The biases are not counted where `bias` is true."),
+        ),
+        Mutant(
+            "both-planes-over-channels",
+            _count(kernel=lambda size, channels: 2 * channels * size**2),
+            Text(
+                "卷积核按所有通道的两份汇总数了。汇总是跨通道取的，一共只有两个平面，参数与通道数无关。",
+                "The kernel is counted with two summaries of every channel. The summaries run over "
+                "the channels, so there are two planes in all, whatever the number of channels.",
+            ),
+        ),
+        Mutant(
+            "not-rounded",
+            _count(hidden=lambda channels, reduction: channels / reduction),
+            Text(
+                "`/` 得到 `float`，除不尽时还带小数。隐藏单元数是 `channels // reduction`。",
+                "`/` gives a `float`, with a fraction where there is a remainder. The number of "
+                "hidden units is `channels // reduction`.",
+            ),
         ),
         Mutant(
             "rounded-late",

@@ -1239,6 +1239,15 @@ DUAL_COUNTS = Exercise(
                 "the old ones.",
             ),
         ),
+        Mutant(
+            "dead-alone-by-new-classes",
+            _counts_mutant(dead=lambda right, backbone, c, classes, old: (c + 1) * classes),
+            Text(
+                "`stored` 是对的，`dead` 却按新的类数算了。死的是旧网络的那一层，类数也是旧的。",
+                "`stored` is right, but `dead` is counted with the new classes. The dead layer is "
+                "the old network's and has the old ones.",
+            ),
+        ),
     ),
     alternates=(Alternate("counted", _counted), Alternate("factored", _factored)),
     gradients=False,

@@ -53,7 +53,7 @@ PAM_ENERGY = Exercise(
     cases=(
         _energy_case(Text("查询与键一样多", "as many keys as queries")),
         _energy_case(Text("键比查询多", "more keys than queries"), same=False),
-        _energy_case(Text("批里只有一张图", "a batch of one"), 1),
+        _energy_case(Text("批里只有一个", "a batch of one"), 1),
         _energy_case(Text("双精度", "double precision"), dtype=torch.float64),
     ),
     mutants=(
@@ -116,8 +116,8 @@ PAM_ENERGY = Exercise(
             "keys-of-the-first-picture",
             _energy_of_first_picture,
             Text(
-                "所有的图都用了第一张图的键。每张图只看自己。",
-                "Every picture uses the keys of the first one. A picture looks at itself only.",
+                "所有的特征图都用了第一张的键。每张只看自己。",
+                "Every feature map uses the keys of the first one. Each looks at itself only.",
             ),
         ),
         Mutant(
@@ -152,6 +152,19 @@ def _map_case(text: Text, shift: float = 0.0, **options: object) -> Case:
     return Case(text, make, **options)
 
 
+def _map_of_far_rows(draw: Draw) -> Call:
+    rows = draw.integer(4, 6)
+    energies = draw.normal(draw.integer(2, 3), rows, rows + draw.integer(1, 3), scale=1.5)
+    energies[:, ::2] += 300
+    energies[:, 1::2] -= 300
+    return Call((energies,))
+
+
+def _map_by_one_maximum(energy: Tensor) -> Tensor:
+    weights = (energy - energy.max()).exp()
+    return weights / weights.sum(-1, keepdim=True)
+
+
 def _map_by_hand(energy: Tensor) -> Tensor:
     weights = (energy - energy.amax(-1, keepdim=True)).exp()
     return weights / weights.sum(-1, keepdim=True)
@@ -173,6 +186,7 @@ PAM_MAP = Exercise(
         _map_case(Text("能量可正可负", "energies of either sign")),
         _map_case(Text("能量在 300 上下", "energies around 300"), shift=300.0),
         _map_case(Text("能量在 -300 上下", "energies around -300"), shift=-300.0),
+        Case(Text("行与行差几百", "rows that are hundreds apart"), _map_of_far_rows),
         _map_case(Text("双精度", "double precision"), dtype=torch.float64),
     ),
     mutants=(
@@ -190,17 +204,17 @@ PAM_MAP = Exercise(
             "across-the-batch",
             lambda energy: energy.softmax(0),
             Text(
-                "softmax 取在了批的轴上：不同的图互相分权重。",
-                "The softmax runs along the batch, so that different pictures share out their "
-                "weights.",
+                "softmax 取在了批的轴上：不同的注意力图互相分权重。",
+                "The softmax runs along the batch, so that different attention maps share out "
+                "their weights.",
             ),
         ),
         Mutant(
             "whole-map-sums-to-one",
             lambda energy: energy.flatten(1).softmax(1).view_as(energy),
             Text(
-                "整张图加起来才是 1；应当每一行各自如此。",
-                "The whole map sums to 1; every row must do so by itself.",
+                "整张注意力图加起来才是 1；应当每一行各自如此。",
+                "The whole attention map sums to 1; every row must do so by itself.",
             ),
         ),
         Mutant(
@@ -211,6 +225,16 @@ PAM_MAP = Exercise(
                 "就不会溢出。",
                 "Large energies give nan, because `exp` overflows. A softmax does not change when "
                 "a row is shifted by one number; subtract the row's maximum first.",
+            ),
+        ),
+        Mutant(
+            "one-maximum-for-all-rows",
+            _map_by_one_maximum,
+            Text(
+                "所有的行共用了一个最大值：低得多的行取指数后全是零，零除以零得到 nan。每一行各减自"
+                "己的最大值。",
+                "All rows share one maximum: a row far below it underflows, and zero divided by "
+                "zero is nan. Subtract from each row its own maximum.",
             ),
         ),
         Mutant(
@@ -318,9 +342,9 @@ PAM_MIX = Exercise(
     points=3,
     reference=mix,
     cases=(
-        _mix_case(Text("几张图，高与宽不等", "several pictures, height and width differ")),
-        _mix_case(Text("正方形的图", "a square map"), square=True),
-        _mix_case(Text("批里只有一张图", "a batch of one"), 1),
+        _mix_case(Text("几张特征图，高与宽不等", "several feature maps, height and width differ")),
+        _mix_case(Text("正方形的特征图", "a square feature map"), square=True),
+        _mix_case(Text("批里只有一个", "a batch of one"), 1),
         _mix_case(Text("双精度", "double precision"), dtype=torch.float64),
     ),
     mutants=(
@@ -328,10 +352,11 @@ PAM_MIX = Exercise(
             "transpose-missing",
             lambda x, value, attention, gamma: gamma * (value @ attention).view(x.shape) + x,
             Text(
-                "少了转置：这样求和走的是图的列，一个位置的权重加起来不是 1。位置 i 的权重"
-                "在第 i 行里。",
-                "The transpose is missing: the sum runs down the columns of the map, where the "
-                "weights do not sum to 1. The weights of position i stand in row i.",
+                "求和走的是注意力图的列（少了一个转置，或者多了一个），一个位置的权重加起来不是 1。"
+                "位置 i 的权重在第 i 行里。",
+                "The sum runs down the columns of the attention map (a transpose is missing, or "
+                "there is one too many), where the weights do not sum to 1. The weights of "
+                "position i stand in row i.",
             ),
         ),
         Mutant(
@@ -349,10 +374,10 @@ PAM_MIX = Exercise(
             "regrouped",
             _mix_regrouped,
             Text(
-                "得到 `(B, N, C)` 之后直接改成了图的形状，通道与位置混在一起。要先把通道的轴换回"
-                "前面。",
-                "A `(B, N, C)` was given the shape of the map at once, which mixes channels with "
-                "positions. Bring the axis of the channels to the front first.",
+                "得到 `(B, N, C)` 之后直接改成了特征图的形状，通道与位置混在一起。要先把通道的轴换"
+                "回前面。",
+                "A `(B, N, C)` was given the shape of the feature map at once, which mixes "
+                "channels with positions. Bring the axis of the channels to the front first.",
             ),
         ),
         Mutant(
@@ -362,8 +387,11 @@ PAM_MIX = Exercise(
         ),
         Mutant(
             "gamma-missing",
-            lambda x, value, attention, gamma: _mixed(x, value, attention) + x + 0 * gamma,
-            Text("没有乘 `gamma`。", "`gamma` does not multiply anything."),
+            lambda x, value, attention, gamma: _mixed(x, value, attention) + x,
+            Text(
+                "没有用上 `gamma`：它乘的是混合。",
+                "`gamma` is not used: it multiplies the mixture.",
+            ),
         ),
         Mutant(
             "gamma-on-the-input",
@@ -434,6 +462,7 @@ class _Pam(nn.Module):
     bias = True
     own_reduction: int | None = None
     factor_shape: tuple[int, ...] = (1,)
+    first = 0.0
 
     def __init__(self, channels: int, reduction: int = 8) -> None:
         super().__init__()
@@ -441,7 +470,7 @@ class _Pam(nn.Module):
         self.q = nn.Conv2d(channels, width, 1, bias=self.bias)
         self.k = nn.Conv2d(channels, width, 1, bias=self.bias)
         self.v = nn.Conv2d(channels, channels, 1, bias=self.bias)
-        self.factor = nn.Parameter(torch.zeros(self.factor_shape))
+        self.factor = nn.Parameter(torch.full(self.factor_shape, self.first))
 
     def parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return self.q(x).flatten(2), self.k(x).flatten(2), self.v(x).flatten(2)
@@ -544,11 +573,21 @@ PAM_MODULE = Exercise(
     cases=(
         _pam_case(Text("给出缩减比", "with a reduction ratio")),
         _pam_case(Text("缩减比取缺省值", "with the default reduction ratio"), reduction=False),
-        _pam_case(Text("批里只有一张图", "a batch of one"), 1),
+        _pam_case(Text("批里只有一个", "a batch of one"), 1),
         _pam_case(Text("训练模式", "train mode"), training=True),
         _pam_case(Text("双精度", "double precision"), dtype=torch.float64),
+        _pam_case(Text("刚造好的模块", "the module as it is made"), initial=True),
     ),
     mutants=(
+        Mutant(
+            "gamma-from-one",
+            _pam(first=1.0),
+            Text(
+                "γ 起初是 1；它从 0 开始，这样刚造好的模块原样返回输入。",
+                "γ is 1 at first; it starts at 0, so that the module returns its input as it is "
+                "when it is made.",
+            ),
+        ),
         Mutant(
             "columns-sum-to-one",
             _pam(weights=lambda self, q, k: (q.transpose(1, 2) @ k).softmax(1)),
@@ -571,10 +610,12 @@ PAM_MODULE = Exercise(
             "queries-and-keys-exchanged",
             _pam(weights=lambda self, q, k: (k.transpose(1, 2) @ q).softmax(-1)),
             Text(
-                "查询与键对调了：要么能量转置了，要么键的卷积登记在查询的前面。先登记查询。",
-                "Queries and keys are exchanged: either the energies are transposed, or the "
-                "convolution of the keys is registered before that of the queries. Queries come "
-                "first.",
+                "查询与键对调了。有三种写法会这样：能量转置了；键的卷积登记在查询的前面；或者两处错互"
+                "相掩盖，softmax 取在了查询的轴上，混合又少了转置。",
+                "Queries and keys are exchanged. Three ways lead here: the energies are "
+                "transposed; the convolution of the keys is registered before that of the "
+                "queries; or two mistakes cover each other, a softmax along the queries and no "
+                "transpose in the mixture.",
             ),
         ),
         Mutant(
@@ -614,7 +655,7 @@ PAM_MODULE = Exercise(
                 )
             ),
             Text(
-                "位置展开成图时高与宽交换了：N 个位置是逐行排的，先高后宽。",
+                "位置展开成特征图时高与宽交换了：N 个位置是逐行排的，先高后宽。",
                 "Height and width are swapped where positions become a map: the N positions go "
                 "row by row, height before width.",
             ),
@@ -644,8 +685,8 @@ PAM_MODULE = Exercise(
             "without-biases",
             _pam(bias=False),
             Text(
-                "三个卷积都没有偏置；这里都带。",
-                "The three convolutions have no biases; here they all have one.",
+                "你的三个卷积都没有偏置；题目要它们都带。",
+                "Your three convolutions have no biases; the exercise wants one in each.",
             ),
         ),
         Mutant(
@@ -698,13 +739,14 @@ class _Shared(nn.Module):
 
     roles = (0, 1, 2)
     count = 3
+    first = 0.0
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.convs = nn.ModuleList(
             nn.Conv2d(channels, channels, 1, bias=False) for _ in range(self.count)
         )
-        self.gamma = nn.Parameter(torch.zeros(1))
+        self.gamma = nn.Parameter(torch.full((1,), self.first))
 
     def weights(self, q: Tensor, k: Tensor) -> Tensor:
         return (q.transpose(1, 2) @ k).softmax(-1)
@@ -768,10 +810,19 @@ PAM_BUG_SHARED = Exercise(
         _shared_case(Text("推理模式", "eval mode")),
         _shared_case(Text("训练模式", "train mode"), training=True),
         _shared_case(
-            Text("一张图，双精度", "one picture, double precision"), 1, dtype=torch.float64
+            Text("一张特征图，双精度", "one feature map, double precision"), 1, dtype=torch.float64
         ),
+        _shared_case(Text("刚造好的模块", "the module as it is made"), initial=True),
     ),
     mutants=(
+        Mutant(
+            "gamma-from-one",
+            _shared(first=1.0),
+            Text(
+                "卷积改好了，γ 却从 1 开始；它仍从 0 开始。",
+                "The convolutions are mended, but γ starts at 1; it still starts at 0.",
+            ),
+        ),
         Mutant(
             "unchanged",
             _shared(roles=(0, 0, 0)),
@@ -785,9 +836,9 @@ PAM_BUG_SHARED = Exercise(
             "keys-still-shared",
             _shared(roles=(0, 0, 2)),
             Text(
-                "值改好了，键仍出自查询的卷积：每个位置最像的还是自己。",
+                "值改好了，键仍出自查询的卷积：位置最像的多半还是自己。",
                 "The values are mended; the keys still come from the convolution of the queries, "
-                "and every position is still most like itself.",
+                "and a position is mostly still most like itself.",
             ),
         ),
         Mutant(
@@ -856,16 +907,17 @@ PAM_BUG_SHARED_SYMPTOM = choice(
             "The rows still sum to 1: the softmax is right, the energies that it gets are not.",
         ),
         "c": Text(
-            "对：查询就是键，一个向量与自己的内积是它长度的平方，几乎总比与别人的大；于是每个位置"
-            "只看自己。两个没用上的卷积没有梯度。",
+            "对：查询就是键，一个向量与自己的内积是它长度的平方，多半比与别人的大；于是位置多半"
+            "看自己，特征越平滑越不明显。两个没用上的卷积没有梯度，这总看得出。",
             "Yes: a query is its own key, and the inner product of a vector with itself is its "
-            "length squared, nearly always more than with any other; so every position looks at "
-            "itself. The two idle convolutions get no gradient.",
+            "length squared, mostly more than with any other; so positions mostly look at "
+            "themselves, less so the smoother the features. The two idle convolutions get no "
+            "gradient, which always shows.",
         ),
         "d": Text(
-            "能量是对称的，但 softmax 每一行除的数不同，图就不对称了；而且对称本身也不是毛病。",
-            "The energies are symmetric, but the softmax divides every row by another number, so "
-            "the map is not; and symmetry would be no fault in itself.",
+            "改好的和没改好的都会下降：共用一个卷积的网络也学得动，只是学不到查询与键的分工。",
+            "It goes down before and after mending: a network with one shared convolution learns "
+            "too, only not what sets queries and keys apart.",
         ),
     },
 )
@@ -929,12 +981,12 @@ _AXIS = Text(
     "One is left: the axis of the softmax. The rows must sum to 1.",
 )
 _TRANSPOSE = Text(
-    "还剩一处：混合用了图的列；位置 i 的权重在第 i 行里。",
-    "One is left: the mixture uses the columns of the map; the weights of position i stand in "
-    "row i.",
+    "还剩一处：混合用了注意力图的列；位置 i 的权重在第 i 行里。",
+    "One is left: the mixture uses the columns of the attention map; the weights of position i "
+    "stand in row i.",
 )
 _VIEW = Text(
-    "还剩一处：位置展开成图。N 个位置是从 `(H, W)` 逐行排成的，就要照样排回去。",
+    "还剩一处：位置展开成特征图。N 个位置是从 `(H, W)` 逐行排成的，就要照样排回去。",
     "One is left: how positions become a map. They were laid out row by row from `(H, W)`, and "
     "must go back the same way.",
 )
@@ -949,7 +1001,7 @@ PAM_BUG_AXES = Exercise(
     reference=position_attention,
     cases=(
         _axes_case(Text("高与宽不等", "height and width differ")),
-        _axes_case(Text("正方形的图", "a square map"), square=True),
+        _axes_case(Text("正方形的特征图", "a square feature map"), square=True),
         _axes_case(Text("双精度", "double precision"), dtype=torch.float64),
     ),
     mutants=(
@@ -979,7 +1031,7 @@ PAM_BUG_AXES = Exercise(
             "axis-and-view-left",
             _axes(1, True, True),
             Text(
-                "混合改好了。还剩两处：softmax 的轴，位置展开成图。",
+                "混合改好了。还剩两处：softmax 的轴，位置展开成特征图。",
                 "The mixture is mended. Two are left: the axis of the softmax, and how positions "
                 "become a map.",
             ),
@@ -988,7 +1040,7 @@ PAM_BUG_AXES = Exercise(
             "transpose-and-view-left",
             _axes(2, False, True),
             Text(
-                "softmax 改好了。还剩两处：混合用了列，位置展开成图。",
+                "softmax 改好了。还剩两处：混合用了列，位置展开成特征图。",
                 "The softmax is mended. Two are left: the mixture uses columns, and how positions "
                 "become a map.",
             ),
@@ -1077,7 +1129,7 @@ PAM_PERMUTE = Exercise(
     reference=permutation_gap,
     cases=(
         _permute_case(Text("看邻居的函数", "a function that looks at neighbours")),
-        _permute_case(Text("同上，正方形的图", "the same, a square map"), square=True),
+        _permute_case(Text("同上，正方形的特征图", "the same, a square feature map"), square=True),
         _permute_case(
             Text("不问位置的函数", "a function that asks for no position"), pointwise=True
         ),
@@ -1107,11 +1159,25 @@ PAM_PERMUTE = Exercise(
             ),
         ),
         Mutant(
+            "inverse-order",
+            _gap(
+                lambda f, x, order, moved: (
+                    (f(moved(x, order.argsort())) - moved(f(x), order.argsort())).abs().max()
+                )
+            ),
+            Text(
+                "次序取反了：新的第 `i` 个位置取自旧的第 `order[i]` 个，不是放到那里去。",
+                "The order is inverted: the new position `i` is taken from the old position "
+                "`order[i]`; it is not put there.",
+            ),
+        ),
+        Mutant(
             "never-permuted",
             _gap(lambda f, x, order, moved: (f(x) - f(x)).abs().max()),
             Text(
-                "什么也没有打乱，差总是零：这个测试谁都通过。",
-                "Nothing is permuted, so the gap is always zero: everything passes this test.",
+                "差总是零，这个测试谁都通过：要么什么也没有打乱，要么两边是同一个表达式。",
+                "The gap is always zero, and everything passes this test: either nothing is "
+                "permuted, or both sides are the same expression.",
             ),
         ),
         Mutant(
@@ -1163,8 +1229,8 @@ PAM_PERMUTE = Exercise(
                 lambda f, x, order, moved: (f(moved(x, order)) - moved(f(x), order))[0].abs().max()
             ),
             Text(
-                "只看了批里的第一张图。",
-                "Only the first picture of the batch is looked at.",
+                "只看了批里的第一张特征图。",
+                "Only the first feature map of the batch is looked at.",
             ),
         ),
     ),
@@ -1261,10 +1327,18 @@ PAM_COSTS = Exercise(
             ),
         ),
         Mutant(
+            "no-stride",
+            _costs_from(lambda h, w, s: h * w),
+            Text(
+                "N 成了像素的个数：没有除以步幅。",
+                "N is the number of pixels: nothing is divided by the stride.",
+            ),
+        ),
+        Mutant(
             "square-of-the-height",
             _costs_from(lambda h, w, s: (h // s) ** 2),
             Text(
-                "N 取了高的平方；图不一定是正方形。",
+                "N 取了高的平方；照片不一定是正方形。",
                 "N is the height squared; the picture need not be a square.",
             ),
         ),
@@ -1272,9 +1346,9 @@ PAM_COSTS = Exercise(
             "one-row-of-the-map",
             _costs_from(map_bytes=lambda right, n, c, p: 4 * n),
             Text(
-                "图的字节只算了一行。N 个查询各有一行，每行 N 个数。",
-                "The bytes are those of one row. There are N queries, each with a row of N "
-                "numbers.",
+                "注意力图的字节只算了一行。N 个查询各有一行，每行 N 个数。",
+                "The bytes are those of one row of the attention map. There are N queries, "
+                "each with a row of N numbers.",
             ),
         ),
         Mutant(
@@ -1286,11 +1360,21 @@ PAM_COSTS = Exercise(
             ),
         ),
         Mutant(
-            "energies-too",
+            "twice-the-bytes",
             _costs_from(map_bytes=lambda right, n, c, p: 2 * right),
             Text(
-                "能量也算进去了。这里只问一张图的字节。",
-                "The energies are counted too. Asked for are the bytes of one map.",
+                "大了一倍：能量也算进去了，或者一个数按 8 个字节算了。这里只问一张注意力图，一个"
+                "数是 4 个字节。",
+                "This is twice as much: the energies are counted too, or a number as 8 bytes. "
+                "Asked for is one attention map, of 4 bytes a number.",
+            ),
+        ),
+        Mutant(
+            "bits-for-bytes",
+            _costs_from(map_bytes=lambda right, n, c, p: 8 * right),
+            Text(
+                "数的是比特；一个字节是 8 个比特。",
+                "These are bits; a byte is 8 of them.",
             ),
         ),
         Mutant(
@@ -1317,6 +1401,25 @@ PAM_COSTS = Exercise(
                 "混合按 C // 8 个通道算了；值没有缩减，有 C 个通道。",
                 "The mixture is counted with C // 8 channels; the values are not reduced and have "
                 "C.",
+            ),
+        ),
+        Mutant(
+            "wide-energies",
+            _costs_from(macs=lambda right, n, c, p: n * c * (2 * p + c) + 2 * n * n * c),
+            Text(
+                "能量按 C 个通道算了；查询与键只有 C // 8 个。",
+                "The energies are counted with C channels; queries and keys have C // 8.",
+            ),
+        ),
+        Mutant(
+            "nothing-reduced",
+            _costs_from(
+                macs=lambda right, n, c, p: 3 * n * c * c + 2 * n * n * c,
+                parameters=lambda right, n, c, p: 3 * c * c + 3 * c + 1,
+            ),
+            Text(
+                "查询与键没有缩减：它们只有 C // 8 个通道。",
+                "Queries and keys are not reduced: they have C // 8 channels.",
             ),
         ),
         Mutant(
@@ -1454,7 +1557,7 @@ PAM_LARGEST = Exercise(
                 stride * (math.isqrt(math.isqrt(memory // (4 * maps)) - 1) + 1)
             ),
             Text(
-                "往上取整了：这么大的图已经装不下。",
+                "往上取整了：这么大的照片已经装不下。",
                 "This is rounded up: a picture of that size does not fit any more.",
             ),
         ),
@@ -1595,12 +1698,15 @@ PAM_BLOCKS = Exercise(
     reference=attend_by_blocks,
     cases=(
         _blocks_case(
-            Text("几张图，最后一块不满", "several pictures, a last block not full"), (6, 8)
+            Text("几张特征图，最后一块不满", "several feature maps, a last block not full"), (6, 8)
         ),
         _blocks_case(Text("每块一个查询", "one query a block"), (1, 1)),
         Case(Text("一块就装得下", "all in one block"), _blocks_all),
         _blocks_case(
-            Text("一张图，双精度", "one picture, double precision"), (6, 8), 1, dtype=torch.float64
+            Text("一张特征图，双精度", "one feature map, double precision"),
+            (6, 8),
+            1,
+            dtype=torch.float64,
         ),
     ),
     mutants=(
@@ -1608,10 +1714,25 @@ PAM_BLOCKS = Exercise(
             "whole-map",
             lambda query, key, value, block: _part(query, key, value),
             Text(
-                "有一个张量太大了：整张图（或全部能量）还是一次造出来的。先取一块查询，再算它们的"
-                "能量。",
-                "Some tensor is too large: the whole map, or all energies, are still made at once. "
-                "Take a block of queries first, then their energies.",
+                "有一个张量太大了：一次算的行多于 `block` 行。全部能量是不是一次造出来的？或者用了 "
+                "`chunk`：它分出的是这么多块；`split` 给出的每一块才是 `block` 个查询。",
+                "Some tensor is too large: more than `block` rows were made at a time. Are all "
+                "energies made at once? Or is it `chunk`, which makes so many pieces? Each piece "
+                "of `split` is `block` queries.",
+            ),
+        ),
+        Mutant(
+            "ready-made",
+            _by_parts(
+                lambda q, k, v: F.scaled_dot_product_attention(
+                    q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), scale=1.0
+                ).transpose(1, 2)
+            ),
+            Text(
+                "用了 PyTorch 现成的注意力函数：它在里面占用多少内存，这里量不出。用矩阵乘法与 "
+                "softmax 写。",
+                "This uses the attention function that PyTorch has ready; how much memory it holds "
+                "inside cannot be measured here. Write it with matrix products and a softmax.",
             ),
         ),
         Mutant(
@@ -1704,8 +1825,8 @@ QUIZ_GAMMA = choice(
             "right and wrong modules alike, so they tell nothing either.",
         ),
         "d": Text(
-            "更长的输入、别的种子都一样：零乘什么都是零。",
-            "Larger inputs and other seeds change nothing: zero times anything is zero.",
+            "更大的输入、更多的种子都一样：零乘什么都是零。",
+            "Larger inputs and more seeds change nothing: zero times anything is zero.",
         ),
     },
 )
@@ -1726,8 +1847,8 @@ QUIZ_PLACE = choice(
             "it.",
         ),
         "c": Text(
-            "能：图若是均匀的，混合就是值的均值。",
-            "It can: with a uniform map the mixture is the mean of the values.",
+            "能：注意力图若是均匀的，混合就是值的均值。",
+            "It can: with a uniform attention map the mixture is the mean of the values.",
         ),
         "d": Text(
             "对：把位置任意打乱，输出只是跟着打乱，所以单靠它分不出左右；这样的消息得由卷积或位置"
@@ -1756,8 +1877,9 @@ QUIZ_TWO_WRONGS = choice(
             "the ones that were normalized.",
         ),
         "c": Text(
-            "形状没有变：图是 N×N 的，转不转置、沿哪个轴归一化都一样大。",
-            "No shape changes: the map is N×N, transposed or not, normalized along either axis.",
+            "形状没有变：注意力图是 N×N 的，转不转置、沿哪个轴归一化都一样大。",
+            "No shape changes: the attention map is N×N, transposed or not, normalized along "
+            "either axis.",
         ),
         "d": Text(
             "输出与对的不同，除非查询等于键：能量一般不对称。",

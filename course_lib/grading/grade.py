@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import fcntl
+import functools
 import glob
 import hashlib
 import logging
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import nbformat
+import nbgrader.api
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
 from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
@@ -24,7 +26,6 @@ from nbgrader.converters.base import BaseConverter, NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import (
     AssignLatePenalties,
-    CheckCellMetadata,
     LimitOutput,
     NbGraderPreprocessor,
     SaveAutoGrades,
@@ -165,6 +166,7 @@ class Grader:
             path = os.environ.get("PATH", "")
             os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), path])
             stack.callback(os.environ.update, PATH=path)
+            stack.enter_context(_one_engine())
             # nbgrader's own use of sqlalchemy; nobody who grades can do anything about it.
             stack.enter_context(warnings.catch_warnings())
             warnings.filterwarnings("ignore", category=SAWarning)
@@ -460,8 +462,9 @@ def _config(root: Path) -> Config:
         LimitOutput,
         SaveAutoGrades,
         AssignLatePenalties,
-        CheckCellMetadata,
     ]
+    # One look at the form of the notebook, not one after each step.
+    config.Exporter.optimistic_validation = True
     config.HTMLExporter.template_name = "feedback"
     config.GenerateFeedback.exporter_class = FeedbackExporter
     return config
@@ -551,6 +554,20 @@ def _alone(root: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _one_engine() -> Iterator[None]:
+    """Let nbgrader open the gradebook with the same engine each time.
+
+    It makes a new one for each opening, and with the old one every compiled statement is lost.
+    """
+    made = nbgrader.api.create_engine
+    nbgrader.api.create_engine = functools.cache(made)
+    try:
+        yield
+    finally:
+        nbgrader.api.create_engine = made
 
 
 @contextlib.contextmanager

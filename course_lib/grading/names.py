@@ -5,32 +5,38 @@ import builtins
 import re
 import symtable
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 
 # A cell with one of these may use any name.
 _ANY_NAME = re.compile(
     r"\b(globals|locals|vars|eval|exec|get_ipython|__main__)\b|^\s*[%!]|=\s*[%!]", re.MULTILINE
 )
+# The course's cells are asked for again with every submission.
+_remembered = lru_cache(maxsize=1024)
 
 
-def used(text: str) -> set[str]:
+@_remembered
+def used(text: str) -> frozenset[str]:
     """The names that a cell reads, at its top or inside of a function, other than builtins.
 
     Raises:
         SyntaxError: the cell is not plain Python.
     """
-    found = {symbol.get_name() for symbol in _globals(text) if symbol.is_referenced()}
-    return found - set(vars(builtins))
+    found = frozenset(s.get_name() for s in _globals(text) if s.is_referenced())
+    return found - vars(builtins).keys()
 
 
-def defined(text: str) -> set[str]:
+@_remembered
+def defined(text: str) -> frozenset[str]:
     """The names of the notebook that a cell binds.
 
     Raises:
         SyntaxError: the cell is not plain Python.
     """
-    return {s.get_name() for s in _globals(text) if s.is_assigned() or s.is_imported()}
+    return frozenset(s.get_name() for s in _globals(text) if s.is_assigned() or s.is_imported())
 
 
+@_remembered
 def imports(text: str) -> list[ast.stmt]:
     """The import statements at the top of a cell; none where it is not plain Python."""
     try:
@@ -87,11 +93,11 @@ def _matters(text: str, needed: set[str], imported: set[str]) -> bool:
         return True
 
 
-def _readable(text: str) -> set[str]:
+def _readable(text: str) -> frozenset[str]:
     try:
         return used(text)
     except SyntaxError:
-        return set()
+        return frozenset()
 
 
 def _globals(text: str) -> Iterator[symtable.Symbol]:

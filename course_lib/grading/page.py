@@ -15,6 +15,9 @@ from nbformat import NotebookNode
 
 from course_lib.grading.feedback import highlighted
 
+# Bootstrap, which the template loads, takes from hints the triangle that says they can be opened,
+# and from the cells of a table the room between them.
+_STYLE = "<style>summary { display: list-item } td { padding-right: 0.5em }</style>\n</head>"
 _WITHOUT_ALT = re.compile(r"<img(?![^>]*\salt=)(?=[\s/>])", re.IGNORECASE)
 
 
@@ -52,4 +55,5 @@ class FeedbackExporter(HTMLExporter):
         """Make a page."""
         resources = self._init_resources(resources)
         page, resources = TemplateExporter.from_notebook_node(self, nb, resources, **options)
+        page = page.replace("</head>", _STYLE, 1)
         return _WITHOUT_ALT.sub('<img alt=""', page), resources

@@ -2,14 +2,17 @@
 
 import ast
 import builtins
+import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import nbformat
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from nbformat import NotebookNode
+from traitlets.config import Config
 
 from course_lib.checks import Attempt, ElsewhereAnswer, Exercise
 from course_lib.checks.observe import Failure, Observation
@@ -140,13 +143,8 @@ class Checker:
             number: its execution count.
         """
         cell.execution_count, cell.outputs = number, []
-        with _one_at_a_time:
-            shell = InteractiveShell.instance()
-            try:
-                with capture_output() as captured:
-                    error = self._run(cell.source)
-            finally:
-                shell.clear_instance()
+        with _one_at_a_time, _shell_of_ipython(), capture_output() as captured:
+            error = self._run(cell.source)
         if captured.stdout or captured.stderr:
             text = captured.stdout + captured.stderr
             cell.outputs.append(nbformat.v4.new_output("stream", name="stdout", text=text))
@@ -172,6 +170,26 @@ class Checker:
         except Exception as error:
             return error
         return None
+
+
+@cache
+def _shell() -> InteractiveShell:
+    # A history would be that of the person who grades.
+    return InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
+
+
+@contextlib.contextmanager
+def _shell_of_ipython() -> Iterator[None]:
+    """Let `display` do what it does in a notebook.
+
+    One shell serves all checks: each registers what it has to do at the end of the process, which
+    then takes longer than the grading. IPython has no call that puts an existing one in its place.
+    """
+    kept, InteractiveShell._instance = InteractiveShell._instance, _shell()
+    try:
+        yield
+    finally:
+        InteractiveShell._instance = kept
 
 
 def _told(error: Exception, source: str, shown: str) -> NotebookNode:

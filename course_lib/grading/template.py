@@ -133,6 +133,7 @@ def _warm() -> None:
     """Import what lessons import, and do once what is slow the first time."""
     for name in _WARM:
         importlib.import_module(name)
+    sys.modules["course_lib.exercises"].ids()  # each lesson's are imported when first asked for
     torch = sys.modules["torch"]
     torch.set_num_threads(1)
     weight = torch.ones(1, 1, 3, 3, requires_grad=True)

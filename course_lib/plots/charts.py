@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from torch import Tensor
 
 from course_lib.bilingual import LiveOutput, Text
@@ -71,7 +73,7 @@ def curves(
     labels: tuple[str, str],
     title: str,
 ) -> Figure:
-    """Lines over logarithmic axes.
+    """Lines over logarithmic axes, whose ticks are plain numbers.
 
     Args:
         lines: by name; positions and heights.
@@ -85,11 +87,22 @@ def curves(
         axis.plot(x, heights, marker="osD^"[place % 4], color=colour, label=name)
     axis.set_xscale("log")
     axis.set_yscale("log")
+    for side in (axis.xaxis, axis.yaxis):
+        _plain_ticks(side)
     axis.set_xlabel(labels[0])
     axis.set_ylabel(labels[1])
     axis.set_title(title)
     axis.legend(frameon=False)
     return figure
+
+
+def _plain_ticks(side: Axis) -> None:
+    """Write 600 and not 6×10²; name also 2 and 5 where there are few powers of ten."""
+    low, high = side.get_view_interval()
+    subs = (1.0,) if high >= 100 * low else (1.0, 2.0, 5.0)
+    side.set_major_locator(LogLocator(subs=subs))
+    side.set_major_formatter(lambda value, _: f"{value:,.10g}")
+    side.set_minor_formatter(NullFormatter())
 
 
 @styled

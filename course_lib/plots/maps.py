@@ -41,13 +41,19 @@ def channel_maps(image: Tensor, before: Tensor, gates: Tensor, channels: Sequenc
 
 
 @styled
-def maps_over(images: Tensor, maps: Mapping[str, Tensor], label: str) -> Figure:
+def maps_over(
+    images: Tensor,
+    maps: Mapping[str, Tensor],
+    label: str,
+    marks: Sequence[Sequence[tuple[int, int]]] | None = None,
+) -> Figure:
     """Pictures, and beside each the maps that belong to it, on one scale from 0 to 1.
 
     Args:
         images: (B, 3, H, W), each value from 0 to 1.
         maps: by name, (B, h, w) with values from 0 to 1; each is drawn as large as the picture.
         label: what the values are.
+        marks: for every picture, row and column of the cells of its maps that get a cross.
     """
     count, side = len(images), 1 + len(maps)
     figure, axes = new_figure(2.45 * side + 0.5, 2.5 * count, count, side)
@@ -59,6 +65,9 @@ def maps_over(images: Tensor, maps: Mapping[str, Tensor], label: str) -> Figure:
                 values[row].detach().numpy(), cmap="viridis", vmin=0, vmax=1
             )
             axes[row, column].set_title(name)
+            for y, x in marks[row] if marks else ():
+                axes[row, column].plot(x, y, "+", color="white", markersize=8, markeredgewidth=3)
+                axes[row, column].plot(x, y, "+", color="black", markersize=7)
     without_ticks(axes, frame=True)
     figure.colorbar(drawn, ax=axes, shrink=0.8, label=label)
     return figure

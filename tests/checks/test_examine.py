@@ -26,6 +26,7 @@ from course_lib.checks import (
     choice,
     examine,
 )
+from course_lib.checks.metered import metered
 
 
 def double(x):
@@ -300,6 +301,55 @@ def test_equality_at_the_initial_values_does_not_pass():
     assert outcome(Wrong, MODULE) is Outcome.WRONG
 
 
+class Residual(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.factor = nn.Parameter(torch.zeros(1))
+        self.layer = nn.Linear(channels, channels)
+
+    def forward(self, x):
+        return self.factor * self.layer(x) + x
+
+
+def _residual(start, bias=None):
+    """The same in other words, with another start of the factor or of the bias."""
+
+    class Other(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            self.factor = nn.Parameter(torch.full((1,), start))
+            self.layer = nn.Linear(channels, channels)
+            if bias is not None:
+                nn.init.constant_(self.layer.bias, bias)
+
+        def forward(self, x):
+            return x + self.factor * self.layer(x)
+
+    return Other
+
+
+def test_what_a_module_starts_from_is_tried_where_a_case_asks_for_it():
+    (random,) = MODULE.cases
+    module = dataclasses.replace(MODULE, reference=Residual)
+    both = dataclasses.replace(module, cases=(random, dataclasses.replace(random, initial=True)))
+    assert outcome(_residual(1.0), module) is Outcome.RIGHT
+    verdict = examine(both, _residual(1.0))
+    assert [bool(row.difference) for row in verdict.rows] == [False, True]
+    # With a factor of 0 the bias does not show, though the gradient of the factor depends on it.
+    assert outcome(_residual(0.0, bias=0.0), both) is Outcome.RIGHT
+
+
+def test_a_metered_result_is_compared_like_any_other():
+    case = Case(Text("少占内存", "little memory"), lambda draw: Call((metered(torch.ones(6), 6),)))
+    exercise = dataclasses.replace(FUNCTION, cases=(case,))
+    assert outcome(lambda x: x + x, exercise) is Outcome.RIGHT
+    # More coordinates of wrong numbers than numbers: the comparison itself needs more memory.
+    case = dataclasses.replace(case, make=lambda draw: Call((metered(draw.normal(2, 3, 2), 12),)))
+    exercise = dataclasses.replace(FUNCTION, cases=(case,))
+    shown = str(Report(examine(exercise, lambda x: 2 * x + 1)))
+    assert "max |Δ| = 1" in shown
+
+
 def test_frozen_parameters_are_seen_in_the_gradients():
     class Frozen(nn.Module):
         def __init__(self, channels):
@@ -407,6 +457,55 @@ def test_running_statistics_are_random_and_both_modes_are_real():
     assert outcome(IgnoresStatistics, _normed(False)) is Outcome.WRONG
     assert outcome(IgnoresStatistics, _normed(True)) is Outcome.RIGHT
     assert outcome(IgnoresTheBatch, _normed(True)) is Outcome.WRONG
+
+
+class FromTwo(nn.Module):
+    """A factor that starts at two."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.factor = nn.Parameter(2 * torch.ones(1))
+
+    def forward(self, x):
+        return self.factor * x
+
+
+class Started(nn.Module):
+    """The same, written another way."""
+
+    start = 2.0
+
+    def __init__(self, channels):
+        super().__init__()
+        self.f = nn.Parameter(torch.full((1,), self.start))
+
+    def forward(self, x):
+        return x * self.f
+
+
+class FromThree(Started):
+    start = 3.0
+
+
+class AlwaysTwo(Started):
+    def forward(self, x):
+        return 2 * x + 0 * self.f
+
+
+def _started(initial):
+    def make(draw):
+        return Call((draw.normal(2, 3),), {"channels": 3})
+
+    cases = (Case(Text("起点", "start"), make, initial=initial),)
+    fields = {**_fields(MODULE), "reference": FromTwo, "cases": cases, "gradients": False}
+    return Exercise(**fields)
+
+
+def test_initial_values_count_where_a_case_asks_for_them_and_nowhere_else():
+    right, wrong = Outcome.RIGHT, Outcome.WRONG
+    answers = (Started, FromThree, AlwaysTwo)
+    assert [outcome(a, _started(False)) for a in answers] == [right, right, wrong]
+    assert [outcome(a, _started(True)) for a in answers] == [right, wrong, right]
 
 
 def test_an_error_of_one_in_a_thousand_is_wrong_and_rounding_is_not():

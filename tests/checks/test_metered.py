@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch.nn import functional
 
 from course_lib.checks.metered import metered
 
@@ -27,6 +28,12 @@ def test_a_larger_result_is_refused_wherever_it_comes_from(enlarge):
     enlarge(x)
     with pytest.raises(MemoryError, match=r"more than the 21 that may be held here; make fewer"):
         enlarge(metered(x, 21))
+
+
+def test_an_attention_that_hides_its_map_is_refused():
+    x = torch.randn(2, 7, 3)
+    with pytest.raises(TypeError, match="hides how much it holds"):
+        functional.scaled_dot_product_attention(metered(x, 98), x, x)
 
 
 def test_a_limit_below_the_tensor_itself_is_refused():

@@ -31,6 +31,20 @@ def test_curves_keep_their_points():
     assert [list(line.get_ydata()) for line in axis.lines] == [[2, 3]]
 
 
+def test_curves_have_plain_numbers_at_their_ticks():
+    figure = plots.curves({"a": ([1e3, 2e6], [410, 3900])}, ("x", "y"), "t")
+    figure.draw_without_rendering()
+    (axis,) = figure.axes
+
+    def names(side, low, high):
+        ticks = zip(side.get_major_ticks(), side.get_majorticklocs(), strict=True)
+        return [tick.label1.get_text() for tick, place in ticks if low <= place <= high]
+
+    assert names(axis.xaxis, 1e3, 2e6) == ["1,000", "10,000", "100,000", "1,000,000"]
+    assert names(axis.yaxis, 410, 3900) == ["500", "1,000", "2,000"]
+    assert not any(text.get_text() for text in axis.get_yticklabels(minor=True))
+
+
 def test_a_history_draws_loss_and_metrics_over_the_epochs():
     rows = pd.DataFrame({"loss": [3.0, 2.0], "a": [0.1, 0.2], "b": [0.3, 0.4]}, index=[1, 2])
     left, right = plots.history(rows, ["b", "a"]).axes

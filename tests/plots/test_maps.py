@@ -31,6 +31,15 @@ def test_maps_over_draw_every_map_beside_its_picture_on_the_scale_of_a_gate():
         assert axis.images[0].get_clim() == (0, 1)
 
 
+def test_maps_over_mark_the_cells_of_their_own_picture():
+    images, maps = torch.rand(2, 3, 12, 18), {"one": torch.rand(2, 4, 6)}
+    figure = plots.maps_over(images, maps, label="gate", marks=[[(1, 4)], [(0, 2), (3, 5)]])
+    first, second = (axis for axis in figure.axes if axis.get_title() == "one")
+    for axis, expected in ((first, {(1, 4)}), (second, {(0, 2), (3, 5)})):
+        assert {(*line.get_ydata(), *line.get_xdata()) for line in axis.lines} == expected
+    assert not any(axis.lines for axis in figure.axes if axis.get_title() == "picture")
+
+
 def test_kernel_planes_share_one_scale_and_count_from_the_centre():
     planes = {"a": torch.zeros(5, 5), "b": torch.zeros(5, 5)}
     planes["b"][1, 4] = -3.0  # one row above the centre, two columns right of it
