@@ -114,20 +114,32 @@ def _values(expected: Any, got: Any, place: str) -> Difference | None:
     if isinstance(expected, Tensor):
         return _tensors(expected, got, place)
     if isinstance(expected, list):
-        if not isinstance(got, list) or len(got) != len(expected):
+        if not isinstance(got, list):
+            return Difference(
+                Text(f"返回值{place}不是列表或元组", f"the result{place} is no list or tuple"),
+                f"{len(expected)}",
+                type(got).__name__,
+            )
+        if len(got) != len(expected):
             return Difference(
                 Text(f"返回值{place}的个数不对", f"the result{place} has another length"),
                 f"{len(expected)}",
-                f"{len(got)}" if isinstance(got, list) else type(got).__name__,
+                f"{len(got)}",
             )
         pairs = enumerate(zip(expected, got, strict=True))
         return next(filter(None, (_values(e, g, f"{place}[{i}]") for i, (e, g) in pairs)), None)
     if isinstance(expected, dict):
-        if not isinstance(got, dict) or sorted(got, key=str) != sorted(expected, key=str):
+        if not isinstance(got, dict):
+            return Difference(
+                Text(f"返回值{place}不是 dict", f"the result{place} is no dict"),
+                str(sorted(expected, key=str)),
+                type(got).__name__,
+            )
+        if sorted(got, key=str) != sorted(expected, key=str):
             return Difference(
                 Text(f"返回值{place}的键不对", f"the result{place} has other keys"),
                 str(sorted(expected, key=str)),
-                str(sorted(got, key=str)) if isinstance(got, dict) else type(got).__name__,
+                str(sorted(got, key=str)),
             )
         pairs = ((key, expected[key], got[key]) for key in expected)
         return next(filter(None, (_values(e, g, f"{place}[{k!r}]") for k, e, g in pairs)), None)
@@ -139,10 +151,12 @@ def _plain(expected: Any, got: Any, place: str) -> Difference | None:
     both_numbers = all(
         isinstance(v, numbers.Real) and not isinstance(v, bool) for v in (expected, got)
     )
+    count = isinstance(expected, numbers.Integral)
     if both_numbers and (
-        abs(expected - got) <= 1e-9 * max(1.0, abs(expected))
+        # A measure may have been computed in single precision; a count may not.
+        abs(expected - got) <= (1e-9 if count else 1e-6) * max(1.0, abs(expected))
         # A count of things must be a whole number, not 580.0.
-        and (isinstance(got, numbers.Integral) or not isinstance(expected, numbers.Integral))
+        and (isinstance(got, numbers.Integral) or not count)
     ):
         return None
     if not both_numbers and type(expected) is type(got) and expected == got:

@@ -104,6 +104,12 @@ def _of_labels_only(counts: Tensor) -> Tensor:
     return _by_class(counts)[counts.sum(1) > 0].mean()
 
 
+def _void_in_the_codes(predicted: Tensor, labels: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+    pairs = labels * classes + predicted
+    counts = torch.bincount(pairs.flatten(), minlength=classes**2).view(classes, classes)
+    return counts, _by_class(counts).nanmean()
+
+
 def _miou_loop(predicted: Tensor, labels: Tensor, classes: int) -> tuple[Tensor, Tensor]:
     counts = torch.zeros(classes, classes, dtype=torch.int64)
     pairs = zip(labels.flatten().tolist(), predicted.flatten().tolist(), strict=True)
@@ -150,6 +156,16 @@ DANET_MIOU = Exercise(
                 "标签为 255 的像素被当成了第 0 类。它们一个也不算，预测了什么都不问。",
                 "Pixels with the label 255 are taken for class 0. None of them counts, whatever is "
                 "predicted there.",
+            ),
+        ),
+        Mutant(
+            "void-in-the-codes",
+            _void_in_the_codes,
+            Text(
+                "若报的是 `shape … is invalid`：标签为 255 的像素还在里面，"
+                "它们的编码比方阵的格子大得多。先去掉它们。",
+                "If it says `shape … is invalid`: pixels with the label 255 are still there, and "
+                "their codes lie far beyond the places of the square. Take them out first.",
             ),
         ),
         Mutant(
@@ -211,6 +227,23 @@ DANET_MIOU = Exercise(
             ),
         ),
         Mutant(
+            "absent-is-one",
+            _score_mutant(lambda counts: _by_class(counts).nan_to_num(1.0).mean()),
+            Text(
+                "标签与预测里都没有的类算成了 1，抬高了均值。这样的类没有 IoU，不参加平均。",
+                "A class that is neither in the labels nor predicted counts as 1 and lifts the "
+                "mean. It has no IoU and takes no part in the mean.",
+            ),
+        ),
+        Mutant(
+            "in-per-cent",
+            _score_mutant(lambda counts: 100 * _by_class(counts).nanmean()),
+            Text(
+                "第二个数是百分数。这里从 0 到 1。",
+                "The second number is in per cent. Here it goes from 0 to 1.",
+            ),
+        ),
+        Mutant(
             "invented-left-out",
             _score_mutant(_of_labels_only),
             Text(
@@ -262,7 +295,7 @@ def _augment_case(text: Text, flip: bool, grow: bool, **options: object) -> Case
         # Odd sides: the middle of a new pixel never falls between two old ones.
         height, width = draw.pick(9, 11), draw.pick(13, 15)
         size = (height + 4, width + 5) if grow else (height - 3, width - 4)
-        top, left = draw.integer(1, 2), draw.integer(0, 1)
+        top, left = draw.integer(1, 2), draw.pick(0, 3)  # never equal
         crop = (top, left, size[0] - top - 1, size[1] - left - 2)
         image = draw.normal(3, height, width)
         mask = _classes(draw, 20, height, width)
@@ -272,13 +305,16 @@ def _augment_case(text: Text, flip: bool, grow: bool, **options: object) -> Case
     return Case(text, make, **options)
 
 
-def _resized(value: Tensor, size: Size, mode: str) -> Tensor:
+def _resized(
+    value: Tensor, size: Size, mode: str, corners: bool = False, rounded: bool = False
+) -> Tensor:
     """(H, W) or (3, H, W) at another size, in the dtype it has."""
-    corners = {"align_corners": False} if mode == "bilinear" else {}
+    options = {"align_corners": corners} if mode == "bilinear" else {}
     planes = value.reshape(1, -1, *value.shape[-2:])
     if not planes.is_floating_point():
         planes = planes.float()
-    made = F.interpolate(planes, size, mode=mode, **corners)
+    made = F.interpolate(planes, size, mode=mode, **options)
+    made = made.round() if rounded else made
     return made.reshape(*value.shape[:-2], *size).to(value.dtype)
 
 
@@ -290,8 +326,12 @@ def _cut(value: Tensor, crop: Box) -> Tensor:
 def _augment_mutant(
     *,
     image_mode: str = "bilinear",
+    image_corners: bool = False,
     mask_mode: str = "nearest-exact",
+    mask_corners: bool = False,
+    mask_rounded: bool = False,
     size_of: Callable[[Size], Size] = lambda size: size,
+    crop_as: Callable[[Box], Box] = lambda crop: crop,
     mask_crop: Callable[[Box], Box] = lambda crop: crop,
     flips: Callable[[Tensor, bool], Tensor] = lambda value, flip: value.flip(-1) if flip else value,
     flips_mask: Callable[[Tensor, bool], Tensor] | None = None,
@@ -301,14 +341,23 @@ def _augment_mutant(
     def answer(
         image: Tensor, mask: Tensor, size: Size, crop: Box, flip: bool
     ) -> tuple[Tensor, Tensor]:
-        image = _resized(image, size_of(size), image_mode)
-        mask = _resized(mask, size_of(size), mask_mode)
+        crop = crop_as(crop)
+        image = _resized(image, size_of(size), image_mode, image_corners)
+        mask = _resized(mask, size_of(size), mask_mode, mask_corners, mask_rounded)
         of_mask = flips_mask or flips
         if flip_first:
             return _cut(flips(image, flip), crop), mask_as(_cut(of_mask(mask, flip), crop))
         return flips(_cut(image, crop), flip), mask_as(of_mask(_cut(mask, mask_crop(crop)), flip))
 
     return answer
+
+
+def _cropped_first(
+    image: Tensor, mask: Tensor, size: Size, crop: Box, flip: bool
+) -> tuple[Tensor, Tensor]:
+    image = _resized(_cut(image, crop), size, "bilinear")
+    mask = _resized(_cut(mask, crop), size, "nearest-exact")
+    return (image.flip(-1), mask.flip(-1)) if flip else (image, mask)
 
 
 def _augment_by_index(
@@ -356,23 +405,42 @@ DANET_AUGMENT = Exercise(
         ),
     ),
     mutants=(
+        *(
+            Mutant(
+                f"mask-bilinear{name}",
+                _augment_mutant(mask_mode="bilinear", mask_corners=corners, mask_rounded=rounded),
+                Text(
+                    "掩码用双线性插值，得出两侧都没有的类：类 2 与类 8 之间不是类 5，"
+                    "四舍五入也不会是。",
+                    "The mask is interpolated and gets classes that neither side has: between "
+                    "class 2 and class 8 there is no class 5, and rounding makes none.",
+                ),
+            )
+            for name, corners, rounded in (
+                ("", False, False),
+                ("-rounded", False, True),
+                ("-corners", True, False),
+                ("-corners-rounded", True, True),
+            )
+        ),
         Mutant(
-            "mask-bilinear",
-            _augment_mutant(mask_mode="bilinear"),
+            "image-corners-aligned",
+            _augment_mutant(image_corners=True),
             Text(
-                "掩码用双线性插值，得出两侧都没有的类：类 2 与类 8 之间不是类 5。",
-                "The mask is interpolated and gets classes that neither side has: between class 2 "
-                "and class 8 there is no class 5.",
+                "图用了 `align_corners=True`，掩码不是这样，两者便错开了。用 `False`。",
+                "The image has `align_corners=True`, the mask has not, so that they do not lie on "
+                "each other. Use `False`.",
             ),
         ),
         Mutant(
             "mask-half-a-pixel-off",
             _augment_mutant(mask_mode="nearest"),
             Text(
-                "`nearest` 从像素的角算起，图却从像素的中心算起，掩码因此错开至多半个像素。"
-                "用 `nearest-exact`。",
+                "`nearest` 从像素的角算起，图却从像素的中心算起，掩码因此错开至多半个新像素；"
+                "缩小时，那就是好几个旧像素。用 `nearest-exact`。",
                 "`nearest` counts from the corner of a pixel, the image from its middle, so the "
-                "mask is off by up to half a pixel. Use `nearest-exact`.",
+                "mask is off by up to half a new pixel; where it is shrunk, that is many old ones. "
+                "Use `nearest-exact`.",
             ),
         ),
         Mutant(
@@ -414,6 +482,42 @@ DANET_AUGMENT = Exercise(
                 "先翻转再裁，裁到的是另一块。题目的次序是缩放、裁剪、翻转。",
                 "It flips before it crops and so cuts out another part. The order asked for is "
                 "resize, crop, flip.",
+            ),
+        ),
+        Mutant(
+            "cropped-first",
+            _cropped_first,
+            Text(
+                "先裁再缩放。`crop` 说的是新的大小里的地方：先缩放到 `size`，再裁。",
+                "It crops before it resizes. `crop` is a place within the new size: resize to "
+                "`size` first, then crop.",
+            ),
+        ),
+        Mutant(
+            "crop-as-corners",
+            _augment_mutant(crop_as=lambda c: (c[0], c[1], c[2] - c[0], c[3] - c[1])),
+            Text(
+                "`crop` 的后两个数当成了下与右。它们是高与宽。",
+                "The last two numbers of `crop` are taken for bottom and right. They are height "
+                "and width.",
+            ),
+        ),
+        Mutant(
+            "crop-left-first",
+            _augment_mutant(crop_as=lambda c: (c[1], c[0], c[3], c[2])),
+            Text(
+                "`crop` 当成了（左，上，宽，高）。次序是上，左，高，宽。",
+                "`crop` is taken as left, top, width, height. The order is top, left, height, "
+                "width.",
+            ),
+        ),
+        Mutant(
+            "top-and-left-exchanged",
+            _augment_mutant(crop_as=lambda c: (c[1], c[0], c[2], c[3])),
+            Text(
+                "上与左对调了：`crop` 的第一个数是上边，量在高的方向。",
+                "Top and left are exchanged: the first number of `crop` is the top, along the "
+                "height.",
             ),
         ),
         Mutant(
@@ -497,7 +601,7 @@ def _stage_mutant(
     return Stage
 
 
-class _EnlargedBehind(nn.Module):
+class _EnlargedAfter(nn.Module):
     def __init__(self, stage: nn.Module, before: int) -> None:
         super().__init__()
         self.stage = stage
@@ -586,9 +690,9 @@ DANET_DILATE = Exercise(
     reference=DilatedStage,
     cases=(
         _stage_case(Text("来的网格没有变", "the grid is as it was"), 1, 2),
-        _stage_case(Text("来的网格已细一倍", "the grid is twice as fine already"), 2, 2),
+        _stage_case(Text("来的网格每边已是两倍格数", "the grid is twice as fine already"), 2, 2),
         _stage_case(
-            Text("网格已细三倍，一个块", "the grid is three times as fine, one block"), 3, 1
+            Text("每边是三倍格数，一个块", "the grid is three times as fine, one block"), 3, 1
         ),
         _stage_case(
             Text("三个块，双精度", "three blocks, double precision"), 2, 3, dtype=torch.float64
@@ -624,6 +728,42 @@ DANET_DILATE = Exercise(
             ),
         ),
         Mutant(
+            "first-block-as-before",
+            _stage_mutant(lambda before, block, strided: before if not block else 2 * before),
+            Text(
+                "第一个块的两个 3×3 卷积都用了 `before`。第二个已经在步幅之后，"
+                "看的是粗网格：它要 `2 * before`。",
+                "Both 3×3 convolutions of the first block have `before`. The second one already "
+                "stands after the stride and means the coarse grid: it needs `2 * before`.",
+            ),
+        ),
+        Mutant(
+            "all-as-before",
+            _stage_mutant(lambda before, block, strided: before),
+            Text(
+                "每个 3×3 卷积都用了 `before`。原来在步幅之后的那些要它的两倍。",
+                "Every 3×3 convolution has `before`. Those after the stride need twice that.",
+            ),
+        ),
+        Mutant(
+            "interchanged",
+            _stage_mutant(lambda before, block, strided: 2 * before if strided else before),
+            Text(
+                "两种膨胀放反了：有步幅的那个卷积用 `before`，其余的用它的两倍。",
+                "The two dilations are interchanged: `before` is for the convolution with the "
+                "stride, twice that for all others.",
+            ),
+        ),
+        Mutant(
+            "always-two",
+            _stage_mutant(lambda before, block, strided: 2),
+            Text(
+                "每个 3×3 卷积的膨胀都是写死的 2。它随 `before` 变，步幅之前与之后也不同。",
+                "Every 3×3 convolution has a fixed dilation of 2. It depends on `before`, and "
+                "differs before and after the stride.",
+            ),
+        ),
+        Mutant(
             "before-ignored",
             _stage_mutant(lambda before, block, strided: 1 if strided else 2),
             Text(
@@ -647,7 +787,7 @@ DANET_DILATE = Exercise(
             ),
             Text(
                 "只有第一个块膨胀了。后面的块原来也在粗网格上。",
-                "Only the first block is dilated. The blocks behind it stood on the coarse grid "
+                "Only the first block is dilated. The blocks after it stood on the coarse grid "
                 "too.",
             ),
         ),
@@ -658,16 +798,16 @@ DANET_DILATE = Exercise(
                 padding=lambda rate: 1,
             ),
             Text(
-                "两条路的图大小不同，加不起来：3×3 卷积的膨胀是 d，填充也要是 d；"
-                "捷径上的 1×1 卷积不能再有步幅。",
-                "The maps of the two paths differ in size and cannot be added: a 3×3 convolution "
-                "with dilation d needs a padding of d, and the 1×1 convolution of the shortcut "
-                "must have lost its stride.",
+                "两条路的图大小不同，加不起来。逐个看：3×3 卷积的膨胀是 d，填充也要是 d；"
+                "捷径上的 1×1 卷积步幅是 1，没有填充。",
+                "The maps of the two paths differ in size and cannot be added. Look at each: a 3×3 "
+                "convolution with dilation d needs a padding of d; the 1×1 convolution of the "
+                "shortcut has stride 1 and no padding.",
             ),
         ),
         Mutant(
-            "enlarged-behind",
-            _EnlargedBehind,
+            "enlarged-after",
+            _EnlargedAfter,
             Text(
                 "阶段没有动，只把它的输出放大了。大小对，细节已经丢了。",
                 "The stage is as it was, and its output is enlarged. The size is right, the detail "
@@ -685,9 +825,14 @@ DANET_DILATE = Exercise(
 # --- danet-head: two branches, three outputs ------------------------------------------------------
 
 
-def _three_by_three(channels_in: int, channels: int, norm: Callable[[int], nn.Module]) -> nn.Module:
+def _three_by_three(
+    channels_in: int,
+    channels: int,
+    norm: Callable[[int], nn.Module],
+    last: Callable[[], nn.Module] = nn.ReLU,
+) -> nn.Module:
     convolution = nn.Conv2d(channels_in, channels, 3, padding=1, bias=False)
-    return nn.Sequential(convolution, norm(channels), nn.ReLU())
+    return nn.Sequential(convolution, norm(channels), last())
 
 
 class DualHead(nn.Module):
@@ -733,6 +878,8 @@ class _Head(nn.Module):
     exits = 2
     widening = 1
     classifier_bias = True
+    last = nn.ReLU
+    names = 1  # under how many names the entry or the classifier is registered
 
     def __init__(
         self,
@@ -745,15 +892,15 @@ class _Head(nn.Module):
         norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
     ) -> None:
         super().__init__()
-        self.enter = nn.ModuleList(
-            _three_by_three(channels, inner, norm) for _ in range(self.entries)
-        )
+        enter = [_three_by_three(channels, inner, norm, self.last) for _ in range(self.entries)]
+        self.enter = nn.ModuleList(enter * (self.names if self.entries == 1 else 1))
         self.attention = nn.ModuleList([position, channel])
-        self.leave = nn.ModuleList(_three_by_three(inner, inner, norm) for _ in range(self.exits))
-        wide = [self.widening * inner, inner, inner][: self.classifiers]
-        self.classify = nn.ModuleList(
-            nn.Conv2d(width, classes, 1, bias=self.classifier_bias) for width in wide
+        self.leave = nn.ModuleList(
+            _three_by_three(inner, inner, norm, self.last) for _ in range(self.exits)
         )
+        wide = [self.widening * inner, inner, inner][: self.classifiers]
+        classify = [nn.Conv2d(width, classes, 1, bias=self.classifier_bias) for width in wide]
+        self.classify = nn.ModuleList(classify * (self.names if self.classifiers == 1 else 1))
         self.share = dropout
 
     def drop(self, maps: Tensor) -> Tensor:
@@ -784,6 +931,17 @@ def _head(**differences: object) -> type[nn.Module]:
     return type("Head", (_Head,), differences)
 
 
+class _NormIgnored(_Head):
+    """Always BatchNorm2d; registered branch by branch, as the task says."""
+
+    def __init__(self, *arguments: object, norm: object = None, **options: object) -> None:
+        super().__init__(*arguments, **options)
+        enter, leave, classify = list(self.enter), list(self.leave), self.classify
+        del self.enter, self.leave, self.classify
+        self.layers = nn.ModuleList([enter[0], leave[0], enter[1], leave[1]])
+        self.enter, self.leave, self.classify = enter, leave, classify
+
+
 class _HeadLinear(_Head):
     """Classifies by matrix products, one position after the other."""
 
@@ -803,9 +961,11 @@ class _OtherOrder(_Head):
         return position, self.leave[0](self.attention[1](self.enter[0](x)))
 
 
-def _head_case(text: Text, dropout: float | None, **options: object) -> Case:
+def _head_case(
+    text: Text, dropout: float | None, *, large: bool = False, **options: object
+) -> Case:
     def make(draw: Draw) -> Call:
-        channels, inner = draw.integer(9, 10), draw.integer(6, 7)
+        channels, inner = (2, 1) if large else (draw.integer(9, 10), draw.integer(6, 7))
         build = {
             "channels": channels,
             "inner": inner,
@@ -817,7 +977,8 @@ def _head_case(text: Text, dropout: float | None, **options: object) -> Case:
                 "BatchNorm2d without parameters",
             ),
         }
-        x = draw.normal(draw.integer(2, 3), channels, draw.integer(4, 5), 7)
+        sides = (160, draw.integer(170, 180)) if large else (draw.integer(4, 5), 7)
+        x = draw.normal(1 if large else draw.integer(2, 3), channels, *sides)
         return Call((x,), build if dropout is None else {**build, "dropout": dropout})
 
     return Case(text, make, **options)
@@ -837,6 +998,16 @@ DANET_HEAD = Exercise(
         _head_case(Text("训练模式，不丢弃", "train mode, nothing dropped"), 0.0, training=True),
         _head_case(Text("训练模式，全部丢弃", "train mode, all dropped"), 1.0, training=True),
         _head_case(Text("双精度", "double precision"), 0.0, dtype=torch.float64),
+        # Three maps of one channel: a whole channel goes once in 1,300 runs, single numbers always.
+        _head_case(
+            Text(
+                "训练模式，大图，丢弃率极小：整个通道几乎不会丢",
+                "train mode, a large map, a dropout so small that whole channels hardly ever go",
+            ),
+            2.5e-4,
+            large=True,
+            training=True,
+        ),
     ),
     mutants=(
         Mutant(
@@ -853,21 +1024,48 @@ DANET_HEAD = Exercise(
                 "that is made first.",
             ),
         ),
-        Mutant(
-            "one-entry",
-            _head(entries=1),
-            Text(
-                "两支共用一个入口卷积。每一支要有自己的。",
-                "Both branches share one convolution at the entry. Each has its own.",
-            ),
+        *(
+            Mutant(
+                name,
+                _head(entries=1, names=names),
+                Text(
+                    "两支共用一个入口卷积。每一支要有自己的。",
+                    "Both branches share one convolution at the entry. Each has its own.",
+                ),
+            )
+            for name, names in (("one-entry", 1), ("one-entry-two-names", 2))
         ),
         Mutant(
-            "no-convolution-behind",
+            "no-convolution-after",
             _head(exits=0),
             Text(
                 "注意力之后没有 3×3 卷积。每一支在注意力前后各有一个。",
-                "There is no 3×3 convolution behind the attention. Each branch has one before it "
-                "and one behind it.",
+                "There is no 3×3 convolution after the attention. Each branch has one before it "
+                "and one after it.",
+            ),
+        ),
+        Mutant(
+            "norm-ignored",
+            _NormIgnored,
+            Text(
+                "归一化写死成了 `nn.BatchNorm2d`。用参数 `norm` 来造它。",
+                "The normalization is always `nn.BatchNorm2d`. Make it with the argument `norm`.",
+            ),
+        ),
+        Mutant(
+            "no-relu",
+            _head(last=nn.Identity),
+            Text(
+                "3×3 卷积与归一化之后没有 ReLU。",
+                "There is no ReLU after the 3×3 convolutions and their normalization.",
+            ),
+        ),
+        Mutant(
+            "halved",
+            _head(join=lambda self, p, c: (p + c) / 2),
+            Text(
+                "第一个输出分类的是两支的平均。要的是和。",
+                "The first output classifies the mean of both branches. It is their sum.",
             ),
         ),
         Mutant(
@@ -879,12 +1077,26 @@ DANET_HEAD = Exercise(
                 "added.",
             ),
         ),
+        *(
+            Mutant(
+                name,
+                _head(classifiers=1, names=names),
+                Text(
+                    "三个输出共用一个分类层。每个输出要有自己的。",
+                    "One classifier serves all three outputs. Each output has its own.",
+                ),
+            )
+            for name, names in (("one-classifier", 1), ("one-classifier-three-names", 3))
+        ),
         Mutant(
-            "one-classifier",
-            _head(classifiers=1),
+            "branches-interchanged",
+            _head(
+                outputs=lambda self, p, c: (lambda o: (o[0], o[2], o[1]))(_Head.outputs(self, p, c))
+            ),
             Text(
-                "三个输出共用一个分类层。每个输出要有自己的。",
-                "One classifier serves all three outputs. Each output has its own.",
+                "后两个输出对调了：第二个是 `position` 一支的，第三个是 `channel` 一支的。",
+                "The last two outputs are interchanged: the second belongs to the branch of "
+                "`position`, the third to that of `channel`.",
             ),
         ),
         Mutant(
@@ -921,6 +1133,28 @@ DANET_HEAD = Exercise(
             Text(
                 "训练时什么也没有丢弃。丢弃站在每个分类层之前。",
                 "Nothing is dropped in training. Dropout stands before each classifier.",
+            ),
+        ),
+        Mutant(
+            "single-numbers-dropped",
+            _head(drop=lambda self, maps: F.dropout(maps, self.share, self.training)),
+            Text(
+                "丢掉的是单个的数，不是整个通道：用 `nn.Dropout2d`。",
+                "Single numbers are dropped, not whole channels: use `nn.Dropout2d`.",
+            ),
+        ),
+        Mutant(
+            "dropout-after-the-classifier",
+            _head(
+                outputs=lambda self, p, c: tuple(
+                    F.dropout2d(classify(m), self.share, self.training)
+                    for classify, m in zip(self.classify, (p + c, p, c), strict=True)
+                )
+            ),
+            Text(
+                "丢弃站在分类层之后，丢掉的是类的分数。它要站在分类层之前。",
+                "Dropout stands after the classifier and drops the scores of classes. It stands "
+                "before.",
             ),
         ),
         Mutant(
@@ -1042,6 +1276,22 @@ def _corners_elsewhere(scores: Tensor, labels: Tensor) -> Tensor:
     return _cross_entropy(enlarged, labels)
 
 
+def _nearest_enlarged(scores: Tensor, labels: Tensor) -> Tensor:
+    return _cross_entropy(F.interpolate(scores, labels.shape[1:]), labels)
+
+
+def _loss_of_the_sum(
+    fused: Tensor,
+    position: Tensor,
+    channel: Tensor,
+    labels: Tensor,
+    weights: Sequence[float] = _WEIGHTS,
+) -> Tensor:
+    scores = (fused, position, channel)
+    total = sum(w * s for w, s in zip(weights, scores, strict=True))
+    return _cross_entropy(_enlarged(total, labels), labels)
+
+
 def _labels_shrunk(scores: Tensor, labels: Tensor) -> Tensor:
     small = F.interpolate(labels[:, None].double(), scores.shape[2:], mode="nearest-exact")
     return _cross_entropy(scores, small[:, 0].long())
@@ -1129,6 +1379,32 @@ DANET_LOSS = Exercise(
             Text("权重没有用上。", "The weights are not used."),
         ),
         Mutant(
+            "fixed-weights",
+            _loss_mutant(add=lambda losses, weights: losses[0] + 0.4 * losses[1] + 0.4 * losses[2]),
+            Text(
+                "权重写死成了 1、0.4、0.4。用参数 `weights`。",
+                "The weights are always 1, 0.4, 0.4. Use the argument `weights`.",
+            ),
+        ),
+        Mutant(
+            "loss-of-the-sum",
+            _loss_of_the_sum,
+            Text(
+                "先把三个分数按权重加起来，只求了一个交叉熵。每个分数各有自己的交叉熵，相加的是它们。",
+                "The three scores are added by their weights, and there is one cross-entropy. Each "
+                "score has its own; it is these that are added.",
+            ),
+        ),
+        Mutant(
+            "nearest",
+            _loss_mutant(_nearest_enlarged),
+            Text(
+                '按最近的位置放大了，那是默认的做法。写明 `mode="bilinear"`。',
+                "Enlarged by the nearest position, which is the default. Ask for "
+                '`mode="bilinear"`.',
+            ),
+        ),
+        Mutant(
             "fused-alone",
             _loss_mutant(add=lambda losses, weights: weights[0] * losses[0]),
             Text(
@@ -1194,15 +1470,15 @@ DANET_LOSS = Exercise(
     ),
 )
 
-# --- danet-macs: enlarge before or behind the classifier ------------------------------------------
+# --- danet-macs: enlarge before or after the classifier ------------------------------------------
 
 
 def classifier_macs(
     channels: int, hidden: int, classes: int, height: int, width: int, factor: int
 ) -> dict[str, int]:
     """The reference of exercise 4: multiply-adds of two 3×3 convolutions, on either map."""
-    behind = 9 * (channels * hidden + hidden * classes) * height * width
-    return {"before": behind * factor**2, "behind": behind}
+    after = 9 * (channels * hidden + hidden * classes) * height * width
+    return {"before": after * factor**2, "after": after}
 
 
 def _macs_case(text: Text, **fixed: int) -> Case:
@@ -1230,10 +1506,18 @@ def _macs_mutant(
     def answer(
         channels: int, hidden: int, classes: int, height: int, width: int, factor: int
     ) -> dict[str, int]:
-        behind = one(channels, hidden, classes) * height * width
-        return whole({"before": enlarge(behind, factor), "behind": behind})
+        after = one(channels, hidden, classes) * height * width
+        return whole({"before": enlarge(after, factor), "after": after})
 
     return answer
+
+
+def _of_the_enlarged(
+    channels: int, hidden: int, classes: int, height: int, width: int, factor: int
+) -> dict[str, int]:
+    one = 9 * (channels * hidden + hidden * classes)
+    small = (height // factor) * (width // factor)
+    return {"before": one * height * width, "after": one * small}
 
 
 def _macs_by_weights(
@@ -1244,14 +1528,14 @@ def _macs_by_weights(
         layers = nn.Conv2d(channels, hidden, 3), nn.Conv2d(hidden, classes, 3)
     weights = sum(layer.weight.numel() for layer in layers)
     small, large = height * width, height * factor * width * factor
-    return {"behind": small * weights, "before": large * weights}
+    return {"after": small * weights, "before": large * weights}
 
 
 def _macs_summed(
     channels: int, hidden: int, classes: int, height: int, width: int, factor: int
 ) -> dict[str, int]:
     widths = [(channels, hidden), (hidden, classes)]
-    sizes = {"behind": height * width, "before": (height * factor) * (width * factor)}
+    sizes = {"after": height * width, "before": (height * factor) * (width * factor)}
     return {
         name: sum(math.prod((3, 3, inputs, outputs, size)) for inputs, outputs in widths)
         for name, size in sizes.items()
@@ -1261,7 +1545,7 @@ def _macs_summed(
 DANET_MACS = Exercise(
     id="danet-macs",
     kind="predict",
-    title=Text("先放大还是后放大", "Enlarge before or behind"),
+    title=Text("先放大还是后放大", "Enlarge before or after"),
     difficulty=2,
     minutes=4,
     points=2,
@@ -1326,10 +1610,19 @@ DANET_MACS = Exercise(
         ),
         Mutant(
             "interchanged",
-            _macs_mutant(whole=lambda macs: {"before": macs["behind"], "behind": macs["before"]}),
+            _macs_mutant(whole=lambda macs: {"before": macs["after"], "after": macs["before"]}),
             Text(
                 "两个数放反了：先放大的贵。",
-                "The two numbers are interchanged: it is dear to enlarge first.",
+                "The two numbers are interchanged: it is expensive to enlarge first.",
+            ),
+        ),
+        Mutant(
+            "sizes-of-the-enlarged",
+            _of_the_enlarged,
+            Text(
+                "`height` 与 `width` 当成了放大之后的大小。它们是放大之前的。",
+                "`height` and `width` are taken for the size after enlarging. They are the size "
+                "before it.",
             ),
         ),
     ),
@@ -1392,6 +1685,11 @@ def _rates_by_polynomial(epochs: int, batches: int, base: float) -> list[float]:
     return used
 
 
+def _rates_in_single_precision(epochs: int, batches: int, base: float) -> list[float]:
+    steps = epochs * batches
+    return (base * (1 - torch.arange(steps) / steps) ** 0.9).tolist()
+
+
 def _rates_case(text: Text, epochs: tuple[int, int], batches: tuple[int, int]) -> Case:
     def make(draw: Draw) -> Call:
         return Call((draw.integer(*epochs), draw.integer(*batches), draw.pick(0.1, 0.05, 0.01)))
@@ -1432,6 +1730,46 @@ DANET_BUG_RATE = Exercise(
             Text(
                 "一轮之内学习率不变。这里每一步都要变。",
                 "The learning rate is constant within an epoch. Here it changes with every step.",
+            ),
+        ),
+        Mutant(
+            "stepped-once-an-epoch",
+            _rates_mutant(lambda step, steps, batches: (1 - step // batches / steps) ** 0.9),
+            Text(
+                "衰减数的是步，`schedule.step()` 却一轮才调用一次。每一步之后都调用它。",
+                "The decay counts steps, but `schedule.step()` is called once an epoch. Call it "
+                "after every step.",
+            ),
+        ),
+        Mutant(
+            "zero-in-the-last-step",
+            _rates_mutant(lambda step, steps, batches: (1 - step / (steps - 1)) ** 0.9),
+            Text(
+                "除数是 $S-1$，最后一步的学习率成了 0，什么也学不到。除以 $S$。",
+                "The divisor is $S-1$, so that the last step has a learning rate of 0 and learns "
+                "nothing. Divide by $S$.",
+            ),
+        ),
+        Mutant(
+            "compounded",
+            _rates_mutant(
+                lambda step, steps, batches: math.prod(
+                    (1 - n / steps) ** 0.9 for n in range(step + 1)
+                )
+            ),
+            Text(
+                "每一步都在上一步的学习率上再乘一次。因子总是乘在最初的学习率 `base` 上。",
+                "Every step multiplies the learning rate of the step before. The factor always "
+                "multiplies the first learning rate, `base`.",
+            ),
+        ),
+        Mutant(
+            "anew-in-every-epoch",
+            _rates_mutant(lambda step, steps, batches: (1 - step % batches / batches) ** 0.9),
+            Text(
+                "每一轮都从 `base` 重新降起。衰减走过整个训练，一共 $S$ 步。",
+                "The rate begins at `base` in every epoch. The decay runs over the whole training, "
+                "$S$ steps in all.",
             ),
         ),
         Mutant(
@@ -1477,6 +1815,7 @@ DANET_BUG_RATE = Exercise(
     alternates=(
         Alternate("schedule", _rates_by_schedule),
         Alternate("polynomial", _rates_by_polynomial),
+        Alternate("single-precision", _rates_in_single_precision),
     ),
     gradients=False,
     seconds=60.0,  # the first use of torch.optim in a process loads much
@@ -1510,7 +1849,7 @@ def _epoch_loss_loop(means: Tensor, sizes: Tensor) -> Tensor:
 DANET_BUG_LOSS = Exercise(
     id="danet-bug-loss",
     kind="find the bug",
-    title=Text("小了八倍的损失", "A loss eight times too small"),
+    title=Text("只剩八分之一的损失", "A loss eight times too small"),
     difficulty=1,
     minutes=3,
     points=2,
@@ -1619,11 +1958,12 @@ def _masks_mutant(
         pixels[:, :, None] == colours
     ).all(-1),
     made: Callable[[Tensor], Tensor] = lambda mask: mask,
+    last_wins: bool = False,
 ) -> Callable[[Tensor, Tensor], Tensor]:
     def answer(pixels: Tensor, colours: Tensor) -> Tensor:
         hit = same(pixels, colours)
         mask = torch.full(pixels.shape[:2], unknown)
-        for kind in reversed(range(len(colours))):
+        for kind in range(len(colours)) if last_wins else reversed(range(len(colours))):
             mask[hit[..., kind]] = kind
         return made(mask)
 
@@ -1674,21 +2014,34 @@ DANET_BUG_MASKS = Exercise(
                 "such as 0, 64, 128, 192.",
             ),
         ),
-        Mutant(
-            "red-alone",
-            _masks_mutant(same=lambda pixels, colours: pixels[:, :, None, 0] == colours[:, 0]),
-            Text(
-                "只比较了红色，而不同的类可以有一样的红色。",
-                "Only red is compared, and different classes may have the same red.",
-            ),
+        *(
+            Mutant(
+                f"red-alone{name}",
+                _masks_mutant(
+                    same=lambda pixels, colours: pixels[:, :, None, 0] == colours[:, 0],
+                    last_wins=last_wins,
+                ),
+                Text(
+                    "只比较了红色，而不同的类可以有一样的红色。",
+                    "Only red is compared, and different classes may have the same red.",
+                ),
+            )
+            for name, last_wins in (("", False), ("-class-by-class", True))
         ),
-        Mutant(
-            "any-channel",
-            _masks_mutant(same=lambda pixels, colours: (pixels[:, :, None] == colours).any(-1)),
-            Text(
-                "有一个通道相同就算相同。三个都要相同。",
-                "One equal channel counts as equal. All three must be.",
-            ),
+        *(
+            Mutant(
+                f"any-channel{name}",
+                _masks_mutant(
+                    same=lambda pixels, colours: (pixels[:, :, None] == colours).any(-1),
+                    last_wins=last_wins,
+                ),
+                Text(
+                    "有一个通道相同就算相同。三个都要相同：看 `any(-1)` 与 `all(-1)`。",
+                    "One equal channel counts as equal. All three must be: see `any(-1)` and "
+                    "`all(-1)`.",
+                ),
+            )
+            for name, last_wins in (("", False), ("-class-by-class", True))
         ),
         Mutant(
             "sum-of-channels",
@@ -1718,6 +2071,14 @@ DANET_BUG_MASKS = Exercise(
                 "没有类的像素成了第 0 类。它们应当是 255，训练与评价才会略过。",
                 "Pixels without a class become class 0. They should be 255, so that training and "
                 "evaluation pass over them.",
+            ),
+        ),
+        Mutant(
+            "unknown-is-negative",
+            _masks_mutant(unknown=-1),
+            Text(
+                "没有类的像素是 -1。这一课的空白是 255。",
+                "Pixels without a class are -1. Void is 255 in this lesson.",
             ),
         ),
         Mutant(
@@ -1792,6 +2153,7 @@ def _batches_mutant(
     flipped: Callable[[bool], bool] = lambda training: training,
     whole: Callable[[bool], bool] = lambda training: training,
     flip: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = lambda x, y: (x.flip(-1), y.flip(-1)),
+    turned: Callable[[int, int], int] = lambda picture, place: picture,
 ) -> Callable[..., Batches]:
     """When it keeps the order, flips, and wants whole batches."""
 
@@ -1807,9 +2169,9 @@ def _batches_mutant(
         made = []
         for start in range(0, len(numbers), size):
             pairs = []
-            for i in numbers[start : start + size]:
+            for place, i in enumerate(numbers[start : start + size], start):
                 pair = images[i], labels[i]
-                pairs.append(flip(*pair) if flips[i] and flipped(training) else pair)
+                pairs.append(flip(*pair) if flips[turned(i, place)] and flipped(training) else pair)
             if len(pairs) == size or not whole(training):
                 made.append(tuple(torch.stack(list(part)) for part in zip(*pairs, strict=True)))
         return made
@@ -1933,6 +2295,24 @@ DANET_BUG_BATCHES = Exercise(
             ),
         ),
         Mutant(
+            "flipped-by-place",
+            _batches_mutant(turned=lambda picture, place: place),
+            Text(
+                "`flips` 按在 `order` 里的位置取了。它按图的编号："
+                "是 `flips[i]`，`i` 取自 `order`。",
+                "`flips` is read by the place in `order`. It goes by the number of the picture: "
+                "`flips[i]` with `i` from `order`.",
+            ),
+        ),
+        Mutant(
+            "upside-down",
+            _batches_mutant(flip=lambda x, y: (x.flip(-2), y.flip(-2))),
+            Text(
+                "上下翻转了。最后一个轴是宽。",
+                "It is flipped upside down. The last axis is the width.",
+            ),
+        ),
+        Mutant(
             "labels-not-flipped",
             _batches_mutant(flip=lambda x, y: (x.flip(-1), y)),
             Text(
@@ -1971,8 +2351,9 @@ QUIZ_DILATION = choice(
             "for it. It would shrink if the stride went and no dilation came.",
         ),
         "d": Text(
-            "放大不产生新的数；这里每个位置都真的算过一次。",
-            "Enlarging makes no new numbers; here every position is really computed.",
+            "放大只在旧的数之间插值；这里每个位置都真的算过一次。",
+            "Enlarging only interpolates between the old numbers; here every position is really "
+            "computed.",
         ),
     },
 )
@@ -2046,9 +2427,9 @@ QUIZ_OUTPUTS = choice(
             "three scores.",
         ),
         "c": Text(
-            "γ 与损失的权重无关：它在各自的注意力里，从 0 学起。",
-            "The weights of the losses have nothing to do with gamma, which is inside each "
-            "attention and is learned from 0.",
+            "不单由它们：第一个损失的梯度也到两个 γ。γ 是各自的注意力里学出来的一个数。",
+            "Not they alone: the gradient of the first loss reaches both gammas too. Each is one "
+            "learned number of its attention.",
         ),
         "d": Text(
             "少了它们照样训练得动，第一个损失的梯度也到达两支。",

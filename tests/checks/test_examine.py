@@ -263,6 +263,20 @@ def test_missing_and_surplus_parameters_are_listed():
     assert "missing (6,), too much (7,)" in shown
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        (lambda x: [1.0, 2.0], lambda x: torch.zeros(2), "no list or tuple"),
+        (lambda x: [1.0, 2.0], lambda x: (1.0,), "another length"),
+        (lambda x: {"a": 1}, lambda x: (1,), "no dict"),
+        (lambda x: {"a": 1}, lambda x: {"b": 1}, "other keys"),
+    ],
+)
+def test_another_kind_of_result_is_not_called_another_length_or_other_keys(right, wrong, said):
+    exercise = dataclasses.replace(FUNCTION, reference=right, gradients=False)
+    assert said in str(Report(examine(exercise, wrong)))
+
+
 def test_layers_that_are_not_registered_are_explained():
     class Listed(nn.Module):
         def __init__(self, channels):
