@@ -20,7 +20,7 @@ from course_lib.bilingual import Text
 KINDS: Mapping[str, Text] = {
     "implement": Text("实现", "Implement"),
     "find the bug": Text("找错", "Find the bug"),
-    "predict": Text("写函数预测", "Predict with a function"),
+    "predict": Text("用函数预测", "Predict with a function"),
     "choose": Text("选择", "Choose"),
     "experiment": Text("实验", "Experiment"),
 }

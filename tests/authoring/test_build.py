@@ -110,7 +110,7 @@ def test_ids_depend_on_the_text_alone_and_are_unique(text_only):
 
 def test_the_placeholder_becomes_two_blocks(text_only):
     cell = next(c for c in read(text_only.text(LESSON)).cells if "练习 1" in c.source)
-    assert "**写函数预测** · 难度 1/5 · 3 分钟 · 2 分" in cell.source
+    assert "**用函数预测** · 难度 1/5 · 3 分钟 · 2 分" in cell.source
     assert "**Predict with a function** · difficulty 1/5 · 3 minutes · 2 points" in cell.source
     assert "{{" not in cell.source
 
