@@ -16,7 +16,7 @@ lab: install  ## open JupyterLab at the first lesson (another: make lab LESSON=N
 test: install check-notebooks  ## every test: library, notebooks, grading, browser
 	ruff check .
 	ruff format --check .
-	pytest --numprocesses logical --dist loadgroup
+	pytest --numprocesses logical --dist loadfile
 
 notebooks: install  ## build, execute and release every lesson from its text
 	python -m course_lib.authoring build

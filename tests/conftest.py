@@ -4,19 +4,29 @@ import os
 
 import pytest
 import torch
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 # One thread, here and in the kernels: the tensors are small, and two threads cost more than one.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
 
+# Its tests share nothing, and one worker would be at them when all others have long finished.
+_SCATTERED = "test_every_exercise.py"
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests share what they make, so one worker runs them; an exercise's share nothing."""
-    for item in items:
-        call = getattr(item, "callspec", None)
-        exercise = getattr(call.params.get("exercise"), "id", "") if call else ""
-        item.add_marker(pytest.mark.xdist_group(f"{item.path} {exercise}"))
+
+class _Scheduling(LoadFileScheduling):
+    """One worker runs all tests of a file, which share what they make; but for one file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return nodeid if file.endswith(_SCATTERED) else file
+
+
+@pytest.hookimpl
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Scheduling:
+    """Spread the tests over the workers."""
+    return _Scheduling(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
