@@ -13,7 +13,7 @@ from nbconvert.exporters import HTMLExporter
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbformat import NotebookNode
 
-from course_lib.grading.feedback import highlighted
+from course_lib.grading.feedback import clean_html, highlighted, markdown2html
 
 # Bootstrap, which the template loads, takes from hints the triangle that says they can be opened,
 # and from the cells of a table the room between them.
@@ -46,7 +46,11 @@ class FeedbackExporter(HTMLExporter):
     def _create_environment(self) -> Environment:
         environment = super()._create_environment()
         environment.bytecode_cache = _compiled
+        # A compiled template calls each filter as it was when it was compiled, so they must always
+        # be the same, whatever the configuration says.
         environment.filters["highlight_code"] = highlighted
+        environment.filters["clean_html"] = clean_html
+        environment.filters["markdown2html"] = markdown2html
         return environment
 
     def from_notebook_node(

@@ -85,6 +85,19 @@ def test_the_course_s_own_texts_stay_whole(lesson: str) -> None:
                 assert shown.count(what) == plain.count(what), (what, cell.source)
 
 
+def test_a_page_is_cleaned_whatever_pages_were_made_before() -> None:
+    cell = nbformat.v4.new_markdown_cell("# A\n\n<script>alert(1)</script>", id="a")
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    plain, course = (
+        Config(),
+        PyFileConfigLoader(str(REPOSITORY / "nbgrader_config.py")).load_config(),
+    )
+    for config in (course, plain, course):
+        config.HTMLExporter.template_name = "classic"
+        page, _ = FeedbackExporter(config=config).from_notebook_node(notebook)
+        assert "alert(1)</script>" not in page
+
+
 def test_pages_of_the_formgrader_are_cleaned_too() -> None:
     config = PyFileConfigLoader("nbgrader_config.py", path=str(REPOSITORY)).load_config()
     exporter = HTMLExporter(config=config)
