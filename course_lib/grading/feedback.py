@@ -1,19 +1,11 @@
-"""What a browser may be shown of a submission: filters of nbconvert's names for its templates.
-
-All learners have the course's texts in common, so what becomes of a text is kept.
-"""
-
-import functools
-from collections.abc import Callable
+"""What a browser may be shown of a submission: filters of nbconvert's names for its templates."""
 
 import bleach
 from bleach.css_sanitizer import CSSSanitizer
 from nbconvert.filters import Highlight2HTML
 from nbconvert.filters.markdown import markdown2html_mistune
 
-# A longer text is hardly a second learner's. So many of so long ones take some tens of MiB.
-_LONGEST = 16_000
-_KEPT = 4096
+from course_lib.grading.remembered import remembered
 
 _TAGS = {
     *("a", "abbr", "b", "blockquote", "br", "caption", "code", "dd", "del", "details", "div", "dl"),
@@ -40,12 +32,7 @@ _STYLES = CSSSanitizer(
 _PROTOCOLS = {"data", "http", "https", "mailto"}
 
 
-def _remembered(make: Callable[[str], str]) -> Callable[[str], str]:
-    kept = functools.lru_cache(_KEPT)(make)
-    return lambda text: (kept if len(text) <= _LONGEST else make)(text)
-
-
-@_remembered
+@remembered
 def _clean(text: str) -> str:
     return bleach.clean(
         text,
@@ -57,14 +44,14 @@ def _clean(text: str) -> str:
     )
 
 
-@_remembered
+@remembered
 def _markdown(source: str) -> str:
     # Pictures that a learner dropped into a text do not come along, and one that is missing would
     # cost the whole page.
     return _clean(markdown2html_mistune(source.replace("attachment:", "")))
 
 
-_highlight = _remembered(Highlight2HTML())
+_highlight = remembered(Highlight2HTML())
 
 
 def clean_html(element: object) -> str:

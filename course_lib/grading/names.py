@@ -5,17 +5,16 @@ import builtins
 import re
 import symtable
 from collections.abc import Collection, Iterator, Mapping
-from functools import lru_cache
+
+from course_lib.grading.remembered import remembered
 
 # A cell with one of these may use any name.
 _ANY_NAME = re.compile(
     r"\b(globals|locals|vars|eval|exec|get_ipython|__main__)\b|^\s*[%!]|=\s*[%!]", re.MULTILINE
 )
-# The course's cells are asked for again with every submission.
-_remembered = lru_cache(maxsize=1024)
 
 
-@_remembered
+@remembered
 def used(text: str) -> frozenset[str]:
     """The names that a cell reads, at its top or inside of a function, other than builtins.
 
@@ -26,7 +25,7 @@ def used(text: str) -> frozenset[str]:
     return found - vars(builtins).keys()
 
 
-@_remembered
+@remembered
 def defined(text: str) -> frozenset[str]:
     """The names of the notebook that a cell binds.
 
@@ -36,7 +35,7 @@ def defined(text: str) -> frozenset[str]:
     return frozenset(s.get_name() for s in _globals(text) if s.is_assigned() or s.is_imported())
 
 
-@_remembered
+@remembered
 def imports(text: str) -> list[ast.stmt]:
     """The import statements at the top of a cell; none where it is not plain Python."""
     try:
