@@ -1,18 +1,16 @@
-"""Executes one staged submission, away from the gradebook: what a worker does, here or elsewhere.
+"""Executes one staged submission, away from the gradebook: what a worker does."""
 
-A job and its result are plain data, so they travel to another machine as they are.
-"""
-
+import contextlib
 import logging
 import math
 import tempfile
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty
 
 import nbformat
 import zmq.asyncio
+from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
@@ -20,11 +18,12 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
 from course_lib.grading.codec import LARGEST
+from course_lib.grading.job import Executed, Job
 from course_lib.grading.names import relevant
 from course_lib.grading.provisioner import KernelSpecs
 from course_lib.grading.remote import Checker, NoAnswerError
 from course_lib.grading.respond import MIME
-from course_lib.grading.sandbox import Limits
+from course_lib.grading.stage import is_check
 
 # A kernel that sends a larger message loses its connection; so many may wait.
 _LARGEST_MESSAGE = 64 << 20
@@ -42,56 +41,15 @@ _QUESTION = (
 )
 
 
-@dataclass(frozen=True)
-class Job:
-    """A submission in order, ready to be executed.
+def execute(job: Job, warm: bytes = b"") -> Executed:
+    """Run a submission to its end, whatever is in it.
 
-    Attributes:
-        key: learner and lesson.
-        notebook: the staged notebook as JSON, its checks as the learner saw them.
-        checks: the whole text of each check, hidden tests included, by its grade_id.
-        course: text of every ordinary and every locked code cell of the release, by its id.
-        locked: ids of the locked ones.
-        files: the data files beside the notebook, by relative path.
-        limits: what it may use.
-        strict: whether checks run outside of the learner's process.
-        safe: whether it runs in a sandbox.
-        every_cell: whether cells run that no answer depends on.
+    Args:
+        job: the submission.
+        warm: address of a warm process of this machine; without one this process has its own.
     """
-
-    key: tuple[str, str]
-    notebook: str
-    checks: dict[str, str]
-    course: dict[str, str]
-    locked: frozenset[str]
-    files: dict[str, bytes] = field(default_factory=dict)
-    limits: Limits = field(default_factory=Limits)
-    strict: bool = True
-    safe: bool = True
-    every_cell: bool = False
-
-
-@dataclass(frozen=True)
-class Executed:
-    """What came of a job.
-
-    Attributes:
-        key: learner and lesson.
-        notebook: the notebook with its outputs, as JSON.
-        events: what stopped or interrupted it, in words, by its kind; empty where nothing did.
-        seconds: how long it took.
-    """
-
-    key: tuple[str, str]
-    notebook: str
-    events: dict[str, str]
-    seconds: float
-
-
-def execute(job: Job) -> Executed:
-    """Run a submission to its end, whatever is in it."""
     start = time.monotonic()
-    notebook = nbformat.reads(job.notebook, as_version=4)
+    notebook = nbformat.v4.reads(job.notebook)
     with tempfile.TemporaryDirectory(prefix="course-grade-") as folder:
         data = Path(folder, "submission")
         data.mkdir()
@@ -99,26 +57,41 @@ def execute(job: Job) -> Executed:
             path = data / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        runner = _Runner(notebook, job, Path(folder))
+        runner = _Runner(notebook, job, Path(folder), warm)
         runner.run()
-    return Executed(job.key, nbformat.writes(notebook), runner.events, time.monotonic() - start)
-
-
-def is_check(cell: NotebookNode) -> bool:
-    """Whether a cell is graded by what it does, and no answer."""
-    mark = cell.metadata.get("nbgrader", {})
-    graded = mark.get("grade") and not mark.get("solution")
-    return bool(cell.cell_type == "code" and graded)
+    return Executed(job.key, nbformat.v4.writes(notebook), runner.events, time.monotonic() - start)
 
 
 class _StoppedError(BaseException):
     """The kernel is gone; the message says why. No check may take it for its own affair."""
 
 
+class _Client(AsyncKernelClient):
+    """Reaches a kernel, and does not wait a fifth of a second for what it might still send."""
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        """Ask until the kernel answers and its outputs arrive, too: a late listener misses some.
+
+        Raises:
+            RuntimeError: it is dead, or was asked for so many seconds.
+        """
+        end = time.monotonic() + (timeout or math.inf)
+        while True:
+            self.kernel_info()
+            with contextlib.suppress(Empty):
+                await self.get_shell_msg(timeout=1)
+                await self.get_iopub_msg(timeout=0.2)
+                return
+            if not await self.is_alive():
+                raise RuntimeError("the kernel died at its start")
+            if time.monotonic() > end:
+                raise RuntimeError(f"the kernel did not answer in {timeout} s")
+
+
 class _Runner(NotebookClient):
     """One notebook and its kernel; a kernel that ends costs the checks behind it, no more."""
 
-    def __init__(self, notebook: NotebookNode, job: Job, folder: Path) -> None:
+    def __init__(self, notebook: NotebookNode, job: Job, folder: Path, warm: bytes) -> None:
         super().__init__(
             notebook,
             allow_errors=True,
@@ -134,7 +107,7 @@ class _Runner(NotebookClient):
             store_widget_state=False,
             log=_SILENT,
         )
-        self.job, self.folder, self.limits = job, folder, job.limits
+        self.job, self.folder, self.limits, self.warm = job, folder, job.limits, warm
         self.events: dict[str, str] = {}
         self._deadline = self._cell_deadline = self._allowed = 0.0
         self._index = self._count = self._room = 0
@@ -297,7 +270,10 @@ class _Runner(NotebookClient):
             context=context,
             transport="ipc",
             connection_file=str(self.folder / "connection.json"),
-            kernel_spec_manager=KernelSpecs(safe=self.job.safe, limits=vars(self.limits)),
+            client_factory=_Client,
+            kernel_spec_manager=KernelSpecs(
+                safe=self.job.safe, limits=vars(self.limits), warm=self.warm
+            ),
         )
         return self.km
 

@@ -28,6 +28,8 @@ from nbgrader.preprocessors import (
     AssignLatePenalties,
     LimitOutput,
     NbGraderPreprocessor,
+    OverwriteCells,
+    OverwriteKernelspec,
     SaveAutoGrades,
 )
 from nbgrader.utils import is_grade, is_locked, is_solution, parse_utc
@@ -36,68 +38,27 @@ from sqlalchemy.exc import SAWarning
 from traitlets.config import Config, PyFileConfigLoader
 
 from course_lib.grading import stage
-from course_lib.grading.execute import Executed, Job, is_check
+from course_lib.grading.job import Executed, Job
 from course_lib.grading.page import FeedbackExporter
 from course_lib.grading.report import Row, one_line
+from course_lib.grading.stage import is_check
+from course_lib.grading.submissions import (
+    CONFIG,
+    RefusedError,
+    Submission,
+    data_files,
+    find_lessons,
+    notebook_of,
+    refuse_links,
+)
 
-CONFIG = "nbgrader_config.py"
-# A submission above these sizes, in bytes, is not read.
-_LARGEST_NOTEBOOK = 64 << 20
 _LARGEST_FILES = 64 << 20
 _IGNORED = ("__pycache__",)
 _WORK = ".course-grade-"
 
 
-class RefusedError(Exception):
-    """A submission or a lesson that cannot be graded as it is; the message says why."""
-
-
 class NotScoredError(Exception):
     """An executed notebook that must not be recorded; the message says why."""
-
-
-@dataclass(frozen=True)
-class Submission:
-    """One learner's folder for one lesson, or what lies in its place."""
-
-    learner: str
-    lesson: str
-    path: Path
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """What its row is found by."""
-        return self.learner, self.lesson
-
-    def shown(self, *parts: str) -> str:
-        """The path that messages name, from the course's root."""
-        return "/".join(filter(None, ["submitted", *self.key, *parts]))
-
-
-def find_lessons(root: Path) -> list[str]:
-    """Names of the lessons whose solution notebook exists."""
-    return sorted(
-        path.parent.name
-        for path in root.glob("solutions/*/*.ipynb")
-        if path.stem == path.parent.name
-    )
-
-
-def find_submissions(root: Path) -> list[Submission]:
-    """Everything that lies at `submitted/LEARNER/LESSON`, also what cannot be graded."""
-    found = []
-    for learner in _visible(root / "submitted"):
-        if learner.is_dir():
-            found += [Submission(learner.name, path.name, path) for path in _visible(learner)]
-        else:
-            found.append(Submission(learner.name, "", learner))
-    return found
-
-
-def _visible(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
 @dataclass(frozen=True)
@@ -198,7 +159,7 @@ class Grader:
             _run(GenerateAssignment(coursedir=directory, config=self._config, force=True))
             path = Path(directory.format_path(directory.release_directory, ".", lesson))
             release = nbformat.read(path / f"{lesson}.ipynb", as_version=4)
-            with self._gradebook() as gradebook:
+            with self._gradebook as gradebook:
                 sources = gradebook.find_notebook(lesson, lesson).source_cells
                 texts = {cell.name: cell.source for cell in sources}
             self._lessons[lesson] = _lesson(release, texts)
@@ -219,7 +180,7 @@ class Grader:
             RefusedError: it cannot be graded as it is.
         """
         name = submission.lesson
-        _refuse_links(submission, self.root)
+        refuse_links(submission, self.root)
         if not submission.path.is_dir():
             raise RefusedError(f"{submission.shown()}: a file, not a folder LEARNER/LESSON")
         if glob.has_magic(submission.learner):
@@ -230,26 +191,21 @@ class Grader:
             raise RefusedError(f"{submission.shown()}: no lesson has this name; there are: {known}")
         if isinstance(lesson, RefusedError):
             raise lesson
-        source = submission.path / f"{name}.ipynb"
-        if not source.is_file():
-            there = ", ".join(path.name for path in _visible(submission.path)) or "nothing"
-            raise RefusedError(f"{submission.shown()}: no {name}.ipynb in it; there is: {there}")
-        if source.stat().st_size > _LARGEST_NOTEBOOK:
-            raise RefusedError(f"{submission.shown(source.name)}: larger than 64 MiB")
+        notebook = notebook_of(submission)
         try:
-            staged = stage.stage(lesson.release, stage.parse(source.read_bytes()))
+            staged = stage.stage(lesson.release, stage.parse(notebook))
         except stage.NotANotebookError as error:
-            raise RefusedError(f"{submission.shown(source.name)}: {error}") from error
+            raise RefusedError(f"{submission.shown(f'{name}.ipynb')}: {error}") from error
         except (ValueError, RecursionError) as error:
-            raise RefusedError(f"{submission.shown(source.name)}: {_told(error)}") from error
-        files = _data_files(submission)
+            raise RefusedError(f"{submission.shown(f'{name}.ipynb')}: {_told(error)}") from error
+        files = data_files(submission)
         repairs, timestamp = staged.repairs, files.pop("timestamp.txt", None)
         dated = timestamp is not None and _is_date(timestamp)
         if timestamp is not None and not dated:
             repairs += ("timestamp.txt holds no date and is left out",)
         job = Job(
             submission.key,
-            nbformat.writes(staged.notebook),
+            nbformat.v4.writes(staged.notebook),
             lesson.checks,
             lesson.course,
             lesson.locked,
@@ -297,7 +253,7 @@ class Grader:
 
     def points(self, submission: Submission) -> dict[str, float]:
         """The points of each check as the gradebook holds them, by grade_id."""
-        with self._gradebook() as gradebook, contextlib.suppress(MissingEntry):
+        with self._gradebook as gradebook, contextlib.suppress(MissingEntry):
             entry = gradebook.find_submission(submission.lesson, submission.learner)
             return {g.name: float(g.score) for nb in entry.notebooks for g in nb.grades}
         return {}
@@ -308,7 +264,7 @@ class Grader:
                 earlier, status="failed", note=one_line(f"{note}; the earlier grade stays")
             )
         greatest = None
-        with self._gradebook() as gradebook, contextlib.suppress(MissingEntry):
+        with self._gradebook as gradebook, contextlib.suppress(MissingEntry):
             greatest = float(gradebook.find_assignment(submission.lesson).max_score)
             # Take back the empty entry that nbgrader makes before it grades.
             gradebook.remove_submission(submission.lesson, submission.learner)
@@ -316,7 +272,7 @@ class Grader:
 
     def recorded(self) -> dict[tuple[str, str], Row]:
         """What the gradebook holds now, hand-given points and late penalties included."""
-        with self._gradebook() as gradebook:
+        with self._gradebook as gradebook:
             rows = [
                 _row(entry)
                 for assignment in gradebook.assignments
@@ -325,7 +281,7 @@ class Grader:
         return {row.key: row for row in rows}
 
     def _entry(self, submission: Submission) -> Row | None:
-        with self._gradebook() as gradebook, contextlib.suppress(MissingEntry):
+        with self._gradebook as gradebook, contextlib.suppress(MissingEntry):
             return _row(gradebook.find_submission(submission.lesson, submission.learner))
         return None
 
@@ -339,7 +295,9 @@ class Grader:
             setattr(directory, f"{step}_directory", f"{self._work.name}/{step}")
         return directory
 
+    @functools.cached_property
     def _gradebook(self) -> Gradebook:
+        """For reading; the end of a `with` block ends its session, and the next has a new one."""
         directory = self._directory()
         return Gradebook(directory.db_url, directory.course_id)
 
@@ -395,7 +353,7 @@ class Replay(NbGraderPreprocessor):
         Raises:
             NotScoredError: nbgrader has another notebook than the one that was executed.
         """
-        executed = nbformat.reads(self.executed.notebook, as_version=4)
+        executed = nbformat.v4.reads(self.executed.notebook)
         if [(c.cell_type, c.source) for c in nb.cells] != [
             (c.cell_type, c.source) for c in executed.cells
         ]:
@@ -463,6 +421,8 @@ def _config(root: Path) -> Config:
         SaveAutoGrades,
         AssignLatePenalties,
     ]
+    # The rest of nbgrader's list is done before: see stage.py.
+    config.Autograde.sanitize_preprocessors = [OverwriteKernelspec, OverwriteCells]
     # One look at the form of the notebook, not one after each step.
     config.Exporter.optimistic_validation = True
     config.HTMLExporter.template_name = "feedback"
@@ -480,39 +440,6 @@ def _exchange(new: Path, old: Path) -> None:
         old.rename(replaced)
         new.rename(old)
         replaced.rename(new)
-
-
-def _refuse_links(submission: Submission, root: Path) -> None:
-    """Refuse what is not a plain file or folder: a link could show another learner's work."""
-    paths = [submission.path, *submission.path.parents]
-    paths = paths[: paths.index(root / "submitted")]
-    for folder, folders, files in os.walk(submission.path):
-        paths += [Path(folder, name) for name in [*folders, *files]]
-    for path in paths:
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            shown = path.relative_to(root).as_posix()
-            raise RefusedError(f"{shown}: a link or a device; submissions hold plain files only")
-
-
-def _data_files(submission: Submission) -> dict[str, bytes]:
-    """What lies beside the notebook, by relative path; hidden files are left out.
-
-    Raises:
-        RefusedError: it is too much.
-    """
-    found: dict[str, bytes] = {}
-    room = _LARGEST_FILES
-    for folder, folders, names in os.walk(submission.path):
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in _IGNORED)
-        for name in sorted(names):
-            path = Path(folder, name)
-            if name.startswith(".") or path.suffix == ".ipynb":
-                continue
-            room -= path.stat().st_size + 1024
-            if room < 0:
-                raise RefusedError(f"{submission.shown()}: files of more than 64 MiB in it")
-            found[path.relative_to(submission.path).as_posix()] = path.read_bytes()
-    return found
 
 
 def _is_date(data: bytes) -> bool:
@@ -560,14 +487,17 @@ def _alone(root: Path) -> Iterator[None]:
 def _one_engine() -> Iterator[None]:
     """Let nbgrader open the gradebook with the same engine each time.
 
-    It makes a new one for each opening, and with the old one every compiled statement is lost.
+    It makes a new one for each opening, ten for a submission, and with the old one every compiled
+    statement is lost. With the same one its tables need no second look.
     """
-    made = nbgrader.api.create_engine
+    made, tables = nbgrader.api.create_engine, nbgrader.api.Base.metadata
     nbgrader.api.create_engine = functools.cache(made)
+    tables.create_all = functools.cache(tables.create_all)
     try:
         yield
     finally:
         nbgrader.api.create_engine = made
+        del tables.create_all
 
 
 @contextlib.contextmanager

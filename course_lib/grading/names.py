@@ -45,6 +45,21 @@ def imports(text: str) -> list[ast.stmt]:
     return [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
 
 
+@remembered
+def checked(text: str) -> tuple[tuple[str, str, bool], ...]:
+    """The calls of `check` in a cell: exercise, name of the answer, and whether it is hidden."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Call(
+                func=ast.Name("check"),
+                args=[ast.Constant(str(exercise)), ast.Name(answer)],
+                keywords=[] | [ast.keyword("hidden", ast.Constant(True))],
+            ):
+                found.append((exercise, answer, bool(node.keywords)))
+    return tuple(found)
+
+
 def relevant(learners: Collection[str], course: Mapping[int, str]) -> set[int]:
     """Choose the cells of the course that the learner's cells depend on.
 

@@ -1,15 +1,43 @@
 """Runs jobs in this process, on a cluster of this machine, or on one that exists already."""
 
 import contextlib
+import importlib
+import multiprocessing
+import multiprocessing.forkserver
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
-from course_lib.grading.execute import Executed, Job, execute
+from course_lib.grading import template
+from course_lib.grading.job import Executed, Job
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
 
 # How many jobs wait at each worker: enough to keep it busy, few enough to keep memory flat.
 _WAITING = 3
+_METHOD = "distributed.worker.multiprocessing-method"
+_START_METHOD = "forkserver"
+# What executing needs and what takes a while to import.
+_EXECUTE = [*template.COURSE, "course_lib.grading.execute"]
 
 Result = tuple[Job, Executed | Exception]
+
+
+def warm_up(workers: int) -> None:
+    """Start what a pool of this machine needs and what takes its time; returns at once."""
+    template.shared()
+    if workers > 1:
+        # Each worker is a fork of a process that has imported all of this once.
+        context = multiprocessing.get_context(_START_METHOD)
+        context.set_forkserver_preload([*_EXECUTE, "distributed"])
+        multiprocessing.forkserver.ensure_running()
+
+
+def _execute(job: Job, warm: bytes = b"") -> Executed:
+    # torch comes with it: a process that only records results does without.
+    from course_lib.grading.execute import execute
+
+    return execute(job, warm)
 
 
 @contextlib.contextmanager
@@ -26,10 +54,14 @@ def pool(workers: int = 1, scheduler: str | None = None) -> Iterator["Here | Clu
     if scheduler is None and workers == 1:
         yield Here()
         return
+    import dask
     from distributed import Client, LocalCluster
 
     with contextlib.ExitStack() as stack:
+        warm = b""
         if scheduler is None:
+            warm = template.shared().address
+            stack.enter_context(dask.config.set({_METHOD: _START_METHOD}))
             scheduler = stack.enter_context(
                 LocalCluster(
                     n_workers=workers,
@@ -39,7 +71,7 @@ def pool(workers: int = 1, scheduler: str | None = None) -> Iterator["Here | Clu
                 )
             )
         client = stack.enter_context(Client(scheduler, timeout=10, set_as_default=False))
-        yield Cluster(client)
+        yield Cluster(client, warm)
 
 
 class Here:
@@ -47,9 +79,12 @@ class Here:
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Result]:
         """Run jobs and give each back with its result, or with what kept it from one."""
+        # While the warm process warms up, too.
+        for name in _EXECUTE:
+            importlib.import_module(name)
         for job in jobs:
             try:
-                result: Executed | Exception = execute(job)
+                result: Executed | Exception = _execute(job)
             except Exception as error:
                 result = error
             yield job, result
@@ -58,15 +93,21 @@ class Here:
 class Cluster:
     """Jobs on the workers of a Dask cluster; what a lost worker held is run again elsewhere."""
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
+    def __init__(self, client: "Client", warm: bytes) -> None:
+        """Take the workers of a cluster.
+
+        Args:
+            client: connected to it.
+            warm: address of a warm process that all workers share; they must be on this machine.
+        """
+        self._client, self._warm = client, warm
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Result]:
         """Run jobs and give each back with its result as it comes, in any order."""
         from distributed import as_completed
 
         waiting = iter(jobs)
-        held: dict[Any, Job] = {}
+        held: dict[Future, Job] = {}
         running = as_completed(loop=self._client.loop, raise_errors=False)
 
         def fill() -> None:
@@ -75,7 +116,7 @@ class Cluster:
                 job = next(waiting, None)
                 if job is None:
                     return
-                future = self._client.submit(execute, job, pure=False)
+                future = self._client.submit(_execute, job, self._warm, pure=False)
                 held[future] = job
                 running.add(future)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.provisioning import KernelProvisionerBase
-from traitlets import Bool, Dict
+from traitlets import Bool, Bytes, Dict
 
 from course_lib.grading import template
 from course_lib.grading.sandbox import SOCKETS, WORKPLACE, Limits, Sandbox
@@ -25,12 +25,13 @@ class KernelSpecs(KernelSpecManager):
 
     safe = Bool(True)
     limits = Dict()
+    warm = Bytes()
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         """The kernel; its command is the provisioner's affair."""
         provisioner = {
             "provisioner_name": NAME,
-            "config": {"safe": self.safe, "limits": dict(self.limits)},
+            "config": {"safe": self.safe, "limits": dict(self.limits), "warm": self.warm},
         }
         return KernelSpec(
             argv=["python"],
@@ -50,6 +51,7 @@ class SandboxProvisioner(KernelProvisionerBase):
 
     safe = Bool(True)
     limits = Dict()
+    warm = Bytes()
 
     _kernel: socket.socket | None = None
     _sandbox: Sandbox | None = None
@@ -69,7 +71,6 @@ class SandboxProvisioner(KernelProvisionerBase):
         """Make the sandbox, fill it and start a kernel in it; returns how to reach it."""
         folder = Path(kwargs.get("cwd") or os.curdir).resolve()
         inside = outside = str(Path(self.parent.connection_file).parent / "kernel")
-        warm = template.shared()
         if self.safe:
             self._sandbox = Sandbox()
             root = self._sandbox.root
@@ -88,7 +89,8 @@ class SandboxProvisioner(KernelProvisionerBase):
             "kernel_name": "",
         }
         connection = {**info, "ip": inside, "key": session.key.decode()}
-        self._kernel = warm.start(self._sandbox, folder, connection, Limits(**self.limits))
+        limits = Limits(**self.limits)
+        self._kernel = template.start(self.warm, self._sandbox, folder, connection, limits)
         self._kernel.settimeout(_READY_SECONDS)
         try:
             said = self._kernel.recv(4096).decode("utf-8", "replace")

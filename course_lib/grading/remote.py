@@ -14,15 +14,18 @@ from IPython.utils.capture import capture_output
 from nbformat import NotebookNode
 from traitlets.config import Config
 
+from course_lib import exercises
 from course_lib.checks import Attempt, ElsewhereAnswer, Exercise
 from course_lib.checks.observe import Failure, Observation
 from course_lib.grading import codec
-from course_lib.grading.names import imports, used
+from course_lib.grading.names import checked, imports, used
 
 # A check takes over standard output and IPython, of which a process has one each.
 _one_at_a_time = threading.Lock()
 # Puts a question, as text, to the learner's process; returns its answer.
 Ask = Callable[[str], str]
+# Name of an answer, exercise, seed.
+Trial = tuple[str, str, int]
 
 
 class NoAnswerError(Exception):
@@ -36,8 +39,16 @@ class LearnerError(Exception):
 class Remote(ElsewhereAnswer):
     """A name of the learner's that can be called."""
 
-    def __init__(self, name: str, ask: Ask, is_class: bool) -> None:
-        self.name, self.is_class, self._ask = name, is_class, ask
+    def __init__(self, name: str, ask: Ask, is_class: bool, tried: dict[Trial, Any]) -> None:
+        """Stand for a name.
+
+        Args:
+            name: as the learner's process has it.
+            ask: puts a question to that process.
+            is_class: whether it is a class.
+            tried: attempts that were made there already.
+        """
+        self.name, self.is_class, self._ask, self._tried = name, is_class, ask, tried
 
     def __repr__(self) -> str:
         return f"<the learner's {self.name}>"
@@ -59,7 +70,9 @@ class Remote(ElsewhereAnswer):
 
     def attempt(self, exercise: Exercise, seed: int, own_work: bool) -> Attempt:
         """Try it in the learner's process; what comes back is checked for its form alone."""
-        told = _question(self._ask, "attempt", self.name, exercise.id, seed, own_work)
+        told = self._tried.get((self.name, exercise.id, seed)) if own_work else None
+        if told is None:
+            told = _question(self._ask, "attempt", self.name, exercise.id, seed, own_work)
         try:
             seen = told["seen"]
             observed = None if seen is None else tuple(_observation(fields) for fields in seen)
@@ -160,16 +173,29 @@ class Checker:
         for name in set(self._names) - self._own:
             del self._names[name]
         try:
-            told = _question(self._ask, "describe", wanted)
+            trials = _trials(source)
+            told, attempts = _pair(_question(self._ask, "describe", wanted, trials))
+            tried = dict(zip(trials, attempts if isinstance(attempts, list) else (), strict=False))
             for name, answer in told.items() if isinstance(told, dict) else ():
                 kind, value = _pair(answer)
                 if name in wanted:
-                    data = kind == "data"
-                    self._names[name] = value if data else Remote(name, self._ask, kind == "class")
+                    remote = Remote(name, self._ask, kind == "class", tried)
+                    self._names[name] = value if kind == "data" else remote
             exec(compile(source, "<check>", "exec"), self._names)
         except Exception as error:
             return error
         return None
+
+
+def _trials(source: str) -> list[Trial]:
+    """What the checks in a cell will try, if all goes well."""
+    known = exercises.ids()
+    return [
+        (name, exercise, seed)
+        for exercise, name, hidden in checked(source)
+        if exercise in known
+        for seed in exercises.SEEDS[hidden]
+    ]
 
 
 @cache

@@ -23,13 +23,23 @@ def respond(text: str, names: dict[str, Any]) -> None:
     """
     from IPython.display import display
 
+    display({MIME: answer(text, names)}, raw=True)
+
+
+def answer(text: str, names: dict[str, Any]) -> str:
+    """The answer to a question, as `codec` writes it."""
     question, *arguments = codec.loads(text)
-    reply = codec.dumps(_QUESTIONS[question](names, *arguments))
-    display({MIME: reply}, raw=True)
+    return codec.dumps(_QUESTIONS[question](names, *arguments))
 
 
-def _describe(names: dict[str, Any], wanted: list[str]) -> dict[str, tuple[str, Any]]:
-    """What the learner's names are: a class, something callable, or plain data with its value."""
+def _describe(
+    names: dict[str, Any], wanted: list[str], trials: list[tuple[str, str, int]]
+) -> tuple[dict[str, tuple[str, Any]], list[dict[str, Any]]]:
+    """What the learner's names are: a class, something callable, or plain data with its value.
+
+    A question takes a while to cross, so the attempts that a check will ask for are made at once:
+    `trials` are their names, exercises and seeds, in order, up to one that ends the check.
+    """
     found = {}
     for name in wanted:
         if name in names:
@@ -40,7 +50,15 @@ def _describe(names: dict[str, Any], wanted: list[str]) -> dict[str, tuple[str, 
                 found[name] = ("callable", type(value).__name__)
             else:
                 found[name] = ("data", value)
-    return found
+    tried = []
+    for name, exercise, seed in trials:
+        if found.get(name, ("data",))[0] == "data":
+            break
+        tried.append(_attempt(names, name, exercise, seed, True))
+        seen = tried[-1]["seen"]
+        if seen is None or any((o["failure"] or {}).get("unfinished") for o in seen):
+            break
+    return found, tried
 
 
 def _call(names: dict[str, Any], name: str, arguments: tuple, options: dict) -> tuple[str, Any]:

@@ -14,6 +14,7 @@ import resource
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -28,22 +29,27 @@ _USER_NAMESPACE = 0x10000000
 # Of <linux/prctl.h>.
 _SET_DEATH_SIGNAL, _SET_DUMPABLE, _DROP_CAPABILITY, _NO_NEW_PRIVILEGES = 1, 4, 24, 38
 _CAPABILITY_VERSION = 0x20080522
+# What the cells of lessons import, in the learner's process and in the one that checks.
+COURSE = ("course_lib.exercises", "course_lib.plots", "course_lib.probes")
 _WARM = (
-    "ipykernel.ipkernel",
-    "ipykernel.zmqshell",
+    *COURSE,
+    "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.extensions.storemagic",
+    "ipykernel.debugger",
+    "ipykernel.kernelapp",
     "matplotlib.pyplot",
     "matplotlib_inline.backend_inline",
-    "pandas",
-    "torch",
-    "course_lib.exercises",
+    "tornado.platform.asyncio",
     "course_lib.grading.respond",
-    "course_lib.plots",
-    "course_lib.probes",
+    "course_lib.grading.streams",
 )
 # Where root grades, each sandbox has a user of its own, from this number on: the system counts
 # processes by user.
 _FIRST_USER = 1_000_000_000
 _POLL_SECONDS = 0.05
+# Of <sys/socket.h>: number, user and group of a process.
+_CREDENTIALS = struct.Struct("iII")
 # All that a submission sees of the environment.
 _ENVIRONMENT = {
     "HOME": WORKPLACE,
@@ -62,54 +68,33 @@ _ENVIRONMENT = {
 
 
 class Template:
-    """The grader's end of the warm process; it ends with the grader."""
+    """The grader's end of the warm process; it ends with the grader.
+
+    Attributes:
+        address: where it takes requests: a name that the system made for this machine alone. Only
+            processes of the same user are served, and none in a sandbox sees it.
+    """
 
     def __init__(self) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = socket.socketpair()
         environment = {"HOME": os.path.expanduser("~"), "PYTHONPATH": str(PACKAGE.parent)}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(theirs.fileno())],
-            env={**environment, "OMP_NUM_THREADS": "1"},
-            pass_fds=(theirs.fileno(),),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        )
-        theirs.close()
-        self._socket = ours
-
-    def alive(self) -> bool:
-        """Whether it can still start kernels."""
-        return self._process.poll() is None
-
-    def start(
-        self, sandbox: Sandbox | None, folder: Path, connection: dict[str, object], limits: Limits
-    ) -> socket.socket:
-        """Start a kernel.
-
-        Args:
-            sandbox: where it runs; None for outside of any, with our rights.
-            folder: its working folder where there is no sandbox.
-            connection: the contents of its connection file.
-            limits: what it may use.
-
-        Returns:
-            A socket: `ready` arrives there, or a reason why it ended; the end of the socket is the
-            end of the kernel, from either side.
-        """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        request = {
-            "holder": sandbox.pid if sandbox else None,
-            "folder": WORKPLACE if sandbox else str(folder),
-            "connection": connection,
-            "limits": vars(limits),
-        }
-        with theirs:
-            socket.send_fds(self._socket, [json.dumps(request).encode()], [theirs.fileno()])
-        return ours
+        with theirs, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind("")
+            listener.listen()
+            self.address: bytes = listener.getsockname()
+            descriptors = theirs.fileno(), listener.fileno()
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", __name__, *map(str, descriptors)],
+                env={**environment, "OMP_NUM_THREADS": "1"},
+                pass_fds=descriptors,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
+        self._life = ours
 
     def close(self) -> None:
         """End the warm process; kernels that it started go on until their sockets are closed."""
-        self._socket.close()
+        self._life.close()
         self._process.wait()
 
 
@@ -121,9 +106,62 @@ def shared() -> Template:
     """The warm process of this process, started when first asked for."""
     global _shared
     with _lock:
-        if _shared is None or not _shared.alive():
-            _shared = Template()
+        _shared = _shared or Template()
         return _shared
+
+
+def start(
+    address: bytes,
+    sandbox: Sandbox | None,
+    folder: Path,
+    connection: dict[str, object],
+    limits: Limits,
+) -> socket.socket:
+    """Start a kernel.
+
+    Args:
+        address: of a warm process; where none answers, this process has its own.
+        sandbox: where it runs; None for outside of any, with our rights.
+        folder: its working folder where there is no sandbox.
+        connection: the contents of its connection file.
+        limits: what it may use.
+
+    Returns:
+        A socket: `ready` arrives there, or a reason why it ended; the end of the socket is the
+        end of the kernel, from either side.
+    """
+    request = {
+        "holder": sandbox.pid if sandbox else None,
+        "folder": WORKPLACE if sandbox else str(folder),
+        "connection": connection,
+        "limits": vars(limits),
+    }
+    kernel = _reach(address)
+    kernel.send(json.dumps(request).encode())
+    return kernel
+
+
+def _reach(address: bytes) -> socket.socket:
+    global _shared
+    if address:
+        with contextlib.suppress(ConnectionRefusedError):
+            return _connected(address)
+    with _lock:
+        if _shared is not None:
+            with contextlib.suppress(ConnectionRefusedError):  # it was killed
+                return _connected(_shared.address)
+        _shared = Template()
+        return _connected(_shared.address)
+
+
+def _connected(address: bytes) -> socket.socket:
+    ours = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        ours.connect(address)
+    except OSError:
+        ours.close()
+        raise
+    return ours
 
 
 # --- in the warm process -------------------------------------------------------------------------
@@ -131,6 +169,8 @@ def shared() -> Template:
 
 def _warm() -> None:
     """Import what lessons import, and do once what is slow the first time."""
+    # The kernel's debugger: nobody debugs here, and it would be loaded for each kernel.
+    sys.modules["debugpy"] = None
     for name in _WARM:
         importlib.import_module(name)
     sys.modules["course_lib.exercises"].ids()  # each lesson's are imported when first asked for
@@ -140,29 +180,36 @@ def _warm() -> None:
     torch.nn.functional.conv2d(torch.ones(1, 1, 4, 4), weight).sum().backward()
 
 
-def main(descriptor: int) -> None:
-    """Serve requests until the grader's end of the socket is closed."""
-    control = socket.socket(fileno=descriptor)
+def main(life: int, descriptor: int) -> None:
+    """Serve requests until the grader's end of `life` is closed."""
+    listener = socket.socket(fileno=descriptor)
     _warm()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.collect()
     gc.freeze()
     while True:
-        try:
-            request, descriptors, _, _ = socket.recv_fds(control, 1 << 16, 1)
-        except OSError:
+        readable, _, _ = select.select([life, listener], [], [])
+        if life in readable:
             return
-        if not request:
-            return
-        if os.fork() == 0:
-            control.close()
-            with contextlib.suppress(BaseException), socket.socket(fileno=descriptors[0]) as answer:
-                try:
-                    _watch(json.loads(request), answer)
-                except Exception as error:
-                    answer.send(f"{type(error).__name__}: {error}".encode())
-            os._exit(0)
-        os.close(descriptors[0])
+        answer, _ = listener.accept()
+        with answer:
+            if os.fork() == 0:
+                listener.close()
+                os.close(life)
+                with contextlib.suppress(BaseException):
+                    _serve(answer)
+                os._exit(0)
+
+
+def _serve(answer: socket.socket) -> None:
+    """Start what is asked for, if a process of this very user asks."""
+    asking = answer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    if _CREDENTIALS.unpack(asking)[1] != os.geteuid():
+        return
+    try:
+        _watch(json.loads(answer.recv(1 << 16)), answer)
+    except Exception as error:
+        answer.send(f"{type(error).__name__}: {error}".encode())
 
 
 def _watch(request: dict, answer: socket.socket) -> None:
@@ -271,6 +318,7 @@ def _become(libc: ctypes.CDLL, request: dict, limits: Limits, answer: socket.soc
     connection = Path(request["connection"]["ip"]).with_name("kernel.json")
     connection.write_text(json.dumps(request["connection"]), encoding="utf-8")
     arguments = ["-f", str(connection), "--HistoryManager.enabled=False"]
+    arguments += ["--IPKernelApp.outstream_class=course_lib.grading.streams.Stream"]
     sys.argv = ["ipykernel", *arguments]
     sys.path.insert(0, "")
     app = IPKernelApp.instance()
@@ -314,4 +362,4 @@ def _check(result: int, call: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(*map(int, sys.argv[1:]))

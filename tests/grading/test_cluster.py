@@ -1,10 +1,12 @@
 """Grading on the workers of a Dask cluster, and what happens to the work of one that is lost."""
 
+import contextlib
 import os
 import signal
 import threading
 from collections.abc import Iterator
 
+import psutil
 import pytest
 from distributed import Client, LocalCluster
 from tiny_course import RIGHT, Course, Work
@@ -45,6 +47,39 @@ def test_work_of_a_lost_worker_is_done_elsewhere(course: Course, cluster: LocalC
     killer.start()
     try:
         result = course.grade("--scheduler", cluster.scheduler_address)
+    finally:
+        stop.set()
+        killer.join()
+    assert len(killed) == 1
+    assert result.exit_code == 0, result.output
+    assert result.output.count("6/6 graded") == 4
+
+
+def test_a_lost_worker_of_this_machine_is_replaced(course: Course) -> None:
+    """Its submission is graded by another one, also where all share one warm process."""
+    for number in range(4):
+        course.submit(f"learner {number}", Work(*RIGHT).insert(2, SLOW))
+    killed: list[int] = []
+    stop = threading.Event()
+
+    def forks() -> Iterator[psutil.Process]:
+        for process in psutil.Process().children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if any("forkserver" in word for word in process.cmdline()):
+                    yield from process.children()
+
+    def kill_the_first() -> None:
+        while not stop.wait(0.05):
+            for worker in forks():
+                stop.wait(3.0)  # by then it works
+                worker.kill()
+                killed.append(worker.pid)
+                return
+
+    killer = threading.Thread(target=kill_the_first)
+    killer.start()
+    try:
+        result = course.grade("--workers", "2")
     finally:
         stop.set()
         killer.join()

@@ -11,9 +11,9 @@ from nbgrader.api import Gradebook
 from tiny_course import CHEATS, POINTS, RIGHT, Course, Work, notebook
 from typer.testing import Result
 
-from course_lib.grading import pool
-from course_lib.grading.execute import Executed, Job, execute
+from course_lib.grading.execute import execute
 from course_lib.grading.grade import BeforeScoring, NotScoredError
+from course_lib.grading.job import Executed, Job
 from course_lib.grading.report import COLUMNS
 
 # Far above what an honest cell needs on a slow machine with other work.
@@ -172,7 +172,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
     course.submit("half", b"data", "tiny/data/values.txt")
     _submit_refused(course)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pool, "execute", _unlucky)
+        patch.setattr("course_lib.grading.execute.execute", _unlucky)
         first = grade(course)
 
     course.submit("blank", Work(*RIGHT))
@@ -190,11 +190,11 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
     return History(course, first, again, changed)
 
 
-def _unlucky(job: Job) -> Executed:
+def _unlucky(job: Job, warm: bytes) -> Executed:
     """Executing, but one learner's kernel does not even start."""
     if job.key[0] == "unlucky":
         raise RuntimeError("no kernel to be had")
-    return execute(job)
+    return execute(job, warm)
 
 
 def _submit_refused(course: Course) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_lib.grading.names import defined, imports, relevant, used
+from course_lib.grading.names import checked, defined, imports, relevant, used
 
 COURSE = {
     0: "import torch\nfrom torch import nn",
@@ -50,3 +50,15 @@ def test_names() -> None:
     assert defined(text) == {"a", "e", "i", "f"}
     assert len(imports(text)) == 2
     assert imports("def (") == []
+
+
+def test_the_checks_of_a_cell() -> None:
+    text = """
+check("gate", Gate)
+check("gate", Gate, hidden=True)
+check("gate", Gate())
+check(name, Gate)
+recheck("gate", Gate)
+check("gate", Gate, hidden=False)
+"""
+    assert checked(text) == (("gate", "Gate", False), ("gate", "Gate", True))

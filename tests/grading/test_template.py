@@ -1,0 +1,59 @@
+"""The warm process: whom it serves, and what happens when it is gone."""
+
+import os
+import socket
+
+import pytest
+from tiny_course import RIGHT, Course, Work
+
+from course_lib.grading import template
+from course_lib.grading.execute import execute
+from course_lib.grading.grade import Grader
+from course_lib.grading.job import Executed
+from course_lib.grading.submissions import find_submissions
+
+
+def told_to(user: int, address: bytes) -> bytes:
+    """What a process of this user hears when it sends what is no request."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setresuid(user, user, user)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking:
+                asking.connect(address)
+                asking.send(b"{}")
+                os.write(write, asking.recv(1000))
+        finally:
+            os._exit(0)
+    os.close(write)
+    os.waitpid(child, 0)
+    with os.fdopen(read, "rb") as pipe:
+        return pipe.read()
+
+
+def executed(course: Course, warm: bytes = b"") -> Executed:
+    course.submit("ann", Work(*RIGHT))
+    with Grader(course.root) as grader:
+        grader.register("tiny")
+        [submission] = find_submissions(course.root)
+        return execute(grader.prepare(submission).job, warm)
+
+
+def test_a_killed_one_is_replaced(course: Course) -> None:
+    first = template.shared()
+    first._process.kill()
+    first._process.wait()
+    assert executed(course).events == {}
+    assert template.shared() is not first
+
+
+def test_where_none_answers_the_process_has_its_own(course: Course) -> None:
+    assert executed(course, b"\0nobody").events == {}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_user_is_not_served() -> None:
+    address = template.shared().address
+    assert b"KeyError" in told_to(0, address)  # it was read
+    assert told_to(65534, address) == b""
