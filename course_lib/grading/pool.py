@@ -1,6 +1,7 @@
 """Runs jobs in this process, on a cluster of this machine, or on one that exists already."""
 
 import contextlib
+import gc
 import importlib
 import multiprocessing
 import multiprocessing.forkserver
@@ -15,8 +16,13 @@ if TYPE_CHECKING:
 
 # How many jobs wait at each worker: enough to keep it busy, few enough to keep memory flat.
 _WAITING = 3
-_METHOD = "distributed.worker.multiprocessing-method"
 _START_METHOD = "forkserver"
+_DASK = {
+    "distributed.worker.multiprocessing-method": _START_METHOD,
+    # Else it keeps the last thousand messages, and all submissions are in them.
+    "distributed.admin.low-level-log-length": 0,
+    "distributed.worker.profile.enabled": False,
+}
 # What executing needs and what takes a while to import.
 _EXECUTE = [*template.COURSE, "course_lib.grading.execute"]
 
@@ -58,10 +64,10 @@ def pool(workers: int = 1, scheduler: str | None = None) -> Iterator["Here | Clu
     from distributed import Client, LocalCluster
 
     with contextlib.ExitStack() as stack:
+        stack.enter_context(dask.config.set(_DASK))
         warm = b""
         if scheduler is None:
             warm = template.shared().address
-            stack.enter_context(dask.config.set({_METHOD: _START_METHOD}))
             scheduler = stack.enter_context(
                 LocalCluster(
                     n_workers=workers,
@@ -71,6 +77,9 @@ def pool(workers: int = 1, scheduler: str | None = None) -> Iterator["Here | Clu
                 )
             )
         client = stack.enter_context(Client(scheduler, timeout=10, set_as_default=False))
+        if warm:
+            # Memory that the workers have in common stays so: collecting garbage writes to it.
+            client.run(gc.freeze)
         yield Cluster(client, warm)
 
 
