@@ -2,19 +2,19 @@
 
 import gc
 import glob
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from course_lib.grading.export import FORMS, form
+from course_lib.grading.export import FORMS, write_forms
 from course_lib.grading.pool import warm_up
-from course_lib.grading.report import Row, one_line, read_csv, table, write_lines
+from course_lib.grading.report import GRADES, one_line, read_csv, table
 from course_lib.grading.sandbox import Limits, NoSandboxError, Sandbox
 from course_lib.grading.submissions import CONFIG, RefusedError, find_lessons, find_submissions
 
-GRADES = "grades.csv"
 _LIMITS = Limits()
 
 app = typer.Typer(add_completion=False)
@@ -103,11 +103,11 @@ def grade(
     try:
         done = run(
             root=root,
-            grades=root / GRADES,
             lessons=lesson or lessons,
             submissions=chosen,
             asked=asked,
             options=options,
+            forms=export or [],
             workers=workers,
             scheduler=scheduler,
             resume=resume,
@@ -117,7 +117,6 @@ def grade(
     if not chosen:
         typer.echo("No submissions: nothing lies at submitted/LEARNER/LESSON.")
         raise typer.Exit(code=int(done.refused))
-    _export(root, export or [], done.kept)
     typer.echo()
     changed = ["", "changed since the grade before:"] if done.changes else []
     for line in [*table(done.rows), *changed, *(f"  {change}" for change in done.changes)]:
@@ -130,15 +129,10 @@ def _report(root: Path, export: Sequence[str]) -> None:
     if not (root / GRADES).is_file():
         _wrong(f"{root / GRADES}: no such file; grade first")
     rows = read_csv(root / GRADES)
-    _export(root, export, rows)
+    write_forms(root, export, rows)
     for line in table(rows):
         typer.echo(line)
     raise typer.Exit()
-
-
-def _export(root: Path, names: Sequence[str], rows: Sequence[Row]) -> None:
-    for name in names:
-        write_lines(root / f"grades-{name}.csv", form(name, rows))
 
 
 def _must_exist(what: str, names: list[str] | None, known: list[str]) -> None:
@@ -154,6 +148,8 @@ def _wrong(message: str) -> None:
 
 def main() -> None:
     """The entry point of the installed command."""
+    # A check is too small for several threads: they would only wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         app(prog_name="course-grade")
     finally:

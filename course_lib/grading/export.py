@@ -7,10 +7,17 @@ assignments; the second row holds the greatest points. A learner's name is taken
 """
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from course_lib.grading.report import Row, number
+from course_lib.grading.report import Row, number, write_lines
 
 FORMS = ("moodle", "canvas")
+
+
+def write_forms(root: Path, names: Iterable[str], rows: Sequence[Row]) -> None:
+    """Write `grades-NAME.csv` for each name; those of `FORMS`."""
+    for name in names:
+        write_lines(root / f"grades-{name}.csv", form(name, rows))
 
 
 def form(name: str, rows: Iterable[Row]) -> list[list[str]]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from course_lib.atomic import replacing
 
-# The columns of grades.csv, in this order; a score is empty where nothing was ever graded.
+GRADES = "grades.csv"
+# Its columns, in this order; a score is empty where nothing was ever graded.
 COLUMNS = ("learner", "lesson", "score", "max_score", "status", "note")
 # `repaired` is graded after repairs, which the note tells; `failed` needs somebody to look at it.
 STATUSES = ("graded", "repaired", "failed")

@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.text import Text
 
+from course_lib.grading.export import write_forms
 from course_lib.grading.grade import Grader, Prepared
 from course_lib.grading.job import Job
 from course_lib.grading.journal import Journal
 from course_lib.grading.pool import Cluster, Here, pool
-from course_lib.grading.report import Row, one_line, read_csv, write_csv
+from course_lib.grading.report import GRADES, Row, one_line, read_csv, write_csv
 from course_lib.grading.submissions import RefusedError, Submission
 
 
@@ -25,36 +26,34 @@ class Outcome:
     Attributes:
         refused: whether a lesson was refused.
         rows: those of this run, sorted.
-        kept: all that `grades.csv` holds now.
         changes: in words, what differs from the grades before.
     """
 
     refused: bool
     rows: tuple[Row, ...] = ()
-    kept: tuple[Row, ...] = ()
     changes: tuple[str, ...] = ()
 
 
 def run(
     root: Path,
-    grades: Path,
     lessons: Sequence[str],
     submissions: Sequence[Submission],
     asked: Callable[[tuple[str, str]], bool],
     options: dict[str, object],
+    forms: Sequence[str],
     workers: int,
     scheduler: str | None,
     resume: bool,
 ) -> Outcome:
-    """Register lessons and grade submissions.
+    """Register lessons, grade submissions, and write `grades.csv`.
 
     Args:
         root: the course's folder.
-        grades: where the rows are written.
         lessons: names of those to register.
         submissions: what is to be graded.
         asked: whether a row, by its key, belongs to this run.
         options: fields of `Job` that say how submissions are run.
+        forms: names of the forms that are written, too.
         workers: processes on this machine.
         scheduler: address of a Dask scheduler whose workers are used instead.
         resume: whether what a run that was killed had finished is skipped.
@@ -79,9 +78,10 @@ def run(
             rows.append(row)
             changes += changed
         rows.sort(key=lambda row: row.key)
-        kept = _write(grader, rows, grades, asked)
+        kept = _write(grader, rows, root / GRADES, asked)
+        write_forms(root, forms, kept)
         journal.close(finished=True)
-    return Outcome(refused, tuple(rows), tuple(kept), tuple(sorted(changes)))
+    return Outcome(refused, tuple(rows), tuple(sorted(changes)))
 
 
 def _register(grader: Grader, lessons: Sequence[str]) -> bool:
