@@ -149,7 +149,7 @@ def _wrong(message: str) -> None:
 def main() -> None:
     """The entry point of the installed command."""
     # A check is too small for several threads: they would only wait for each other.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ["OMP_NUM_THREADS"] = "1"
     try:
         app(prog_name="course-grade")
     finally:

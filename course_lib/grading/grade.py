@@ -52,8 +52,6 @@ from course_lib.grading.submissions import (
     refuse_links,
 )
 
-_LARGEST_FILES = 64 << 20
-_IGNORED = ("__pycache__",)
 _WORK = ".course-grade-"
 
 
@@ -97,7 +95,8 @@ class Prepared:
     @property
     def digest(self) -> str:
         """Equal for equal work: the submission, the lesson, and how it is run."""
-        parts = sorted((name, repr(value)) for name, value in vars(self.job).items())
+        job = {**vars(self.job), "locked": sorted(self.job.locked)}  # a set has no order
+        parts = sorted((name, repr(value)) for name, value in job.items())
         return hashlib.sha256(repr((parts, self.repairs)).encode()).hexdigest()
 
 
@@ -497,7 +496,7 @@ def _one_engine() -> Iterator[None]:
         yield
     finally:
         nbgrader.api.create_engine = made
-        del tables.create_all
+        vars(tables).pop("create_all", None)
 
 
 @contextlib.contextmanager

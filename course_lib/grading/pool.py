@@ -79,7 +79,8 @@ def pool(workers: int = 1, scheduler: str | None = None) -> Iterator["Here | Clu
         client = stack.enter_context(Client(scheduler, timeout=10, set_as_default=False))
         if warm:
             # Memory that the workers have in common stays so: collecting garbage writes to it.
-            client.run(gc.freeze)
+            with contextlib.suppress(OSError):  # of a worker that is just being replaced
+                client.run(gc.freeze)
         yield Cluster(client, warm)
 
 

@@ -90,12 +90,14 @@ class SandboxProvisioner(KernelProvisionerBase):
         }
         connection = {**info, "ip": inside, "key": session.key.decode()}
         limits = Limits(**self.limits)
-        self._kernel = template.start(self.warm, self._sandbox, folder, connection, limits)
-        self._kernel.settimeout(_READY_SECONDS)
         try:
+            self._kernel = template.start(self.warm, self._sandbox, folder, connection, limits)
+            self._kernel.settimeout(_READY_SECONDS)
             said = self._kernel.recv(4096).decode("utf-8", "replace")
         except TimeoutError:
             said = "no answer"
+        except ConnectionError:
+            said = ""
         if said != "ready":
             await self.cleanup()
             raise RuntimeError(f"the kernel did not start: {said or 'the warm process ended'}")

@@ -39,7 +39,9 @@ class LearnerError(Exception):
 class Remote(ElsewhereAnswer):
     """A name of the learner's that can be called."""
 
-    def __init__(self, name: str, ask: Ask, is_class: bool, tried: dict[Trial, Any]) -> None:
+    def __init__(
+        self, name: str, ask: Ask, is_class: bool, tried: dict[Trial, Any], later: list[Trial]
+    ) -> None:
         """Stand for a name.
 
         Args:
@@ -47,8 +49,10 @@ class Remote(ElsewhereAnswer):
             ask: puts a question to that process.
             is_class: whether it is a class.
             tried: attempts that were made there already.
+            later: those that are to come, in order; with the first, all of its exercise are made.
         """
-        self.name, self.is_class, self._ask, self._tried = name, is_class, ask, tried
+        self.name, self.is_class, self._ask = name, is_class, ask
+        self._tried, self._later = tried, later
 
     def __repr__(self) -> str:
         return f"<the learner's {self.name}>"
@@ -72,7 +76,7 @@ class Remote(ElsewhereAnswer):
         """Try it in the learner's process; what comes back is checked for its form alone."""
         told = self._tried.get((self.name, exercise.id, seed)) if own_work else None
         if told is None:
-            told = _question(self._ask, "attempt", self.name, exercise.id, seed, own_work)
+            told = self._attempts(exercise, seed, own_work)
         try:
             seen = told["seen"]
             observed = None if seen is None else tuple(_observation(fields) for fields in seen)
@@ -81,6 +85,18 @@ class Remote(ElsewhereAnswer):
             return Attempt(observed, str(told["printed"]), bool(told["reference_ran"]))
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             raise NoAnswerError(f"a damaged answer ({type(error).__name__}: {error})") from None
+
+    def _attempts(self, exercise: Exercise, seed: int, own_work: bool) -> Any:
+        """Ask for an attempt, and for those behind it in the same question."""
+        mine = [trial for trial in self._later if trial[:2] == (self.name, exercise.id)]
+        trials = mine if own_work and mine and mine[0][2] == seed else []
+        trials = trials or [(self.name, exercise.id, seed)]
+        seeds = [seed for _, _, seed in trials]
+        told = _question(self._ask, "attempt", self.name, exercise.id, seeds, own_work)
+        if not isinstance(told, list) or not told:
+            raise NoAnswerError("a damaged answer")
+        self._tried.update(zip(trials, told, strict=False))
+        return told[0]
 
 
 def _made(error: type[Exception], message: str) -> Exception:
@@ -173,13 +189,13 @@ class Checker:
         for name in set(self._names) - self._own:
             del self._names[name]
         try:
-            trials = _trials(source)
-            told, attempts = _pair(_question(self._ask, "describe", wanted, trials))
-            tried = dict(zip(trials, attempts if isinstance(attempts, list) else (), strict=False))
+            first, later = _trials(source, hidden=False), _trials(source, hidden=True)
+            told, attempts = _pair(_question(self._ask, "describe", wanted, first))
+            tried = dict(zip(first, attempts if isinstance(attempts, list) else (), strict=False))
             for name, answer in told.items() if isinstance(told, dict) else ():
                 kind, value = _pair(answer)
                 if name in wanted:
-                    remote = Remote(name, self._ask, kind == "class", tried)
+                    remote = Remote(name, self._ask, kind == "class", tried, later)
                     self._names[name] = value if kind == "data" else remote
             exec(compile(source, "<check>", "exec"), self._names)
         except Exception as error:
@@ -187,13 +203,13 @@ class Checker:
         return None
 
 
-def _trials(source: str) -> list[Trial]:
-    """What the checks in a cell will try, if all goes well."""
+def _trials(source: str, hidden: bool) -> list[Trial]:
+    """What the checks in a cell try, the visible ones or, if these accept it, the hidden ones."""
     known = exercises.ids()
     return [
         (name, exercise, seed)
-        for exercise, name, hidden in checked(source)
-        if exercise in known
+        for exercise, name, is_hidden in checked(source)
+        if is_hidden == hidden and exercise in known
         for seed in exercises.SEEDS[hidden]
     ]
 

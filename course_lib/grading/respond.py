@@ -37,8 +37,8 @@ def _describe(
 ) -> tuple[dict[str, tuple[str, Any]], list[dict[str, Any]]]:
     """What the learner's names are: a class, something callable, or plain data with its value.
 
-    A question takes a while to cross, so the attempts that a check will ask for are made at once:
-    `trials` are their names, exercises and seeds, in order, up to one that ends the check.
+    A question takes a while to cross, so the attempts that a check begins with are made at once:
+    `trials` are their names, exercises and seeds.
     """
     found = {}
     for name in wanted:
@@ -54,10 +54,7 @@ def _describe(
     for name, exercise, seed in trials:
         if found.get(name, ("data",))[0] == "data":
             break
-        tried.append(_attempt(names, name, exercise, seed, True))
-        seen = tried[-1]["seen"]
-        if seen is None or any((o["failure"] or {}).get("unfinished") for o in seen):
-            break
+        tried += _attempt(names, name, exercise, [seed], True)
     return found, tried
 
 
@@ -69,14 +66,20 @@ def _call(names: dict[str, Any], name: str, arguments: tuple, options: dict) -> 
 
 
 def _attempt(
-    names: dict[str, Any], name: str, exercise: str, seed: int, own_work: bool
-) -> dict[str, Any]:
+    names: dict[str, Any], name: str, exercise: str, seeds: list[int], own_work: bool
+) -> list[dict[str, Any]]:
+    """Try an answer with each seed, up to one with which it does not end or is found out."""
     from course_lib import exercises
 
     asked = exercises.get(exercise)
-    tried = attempt(asked, names[name], drawn(asked, seed), own_work)
-    seen = None if tried.seen is None else [_fields(o) for o in tried.seen]
-    return {**_fields(tried), "seen": seen}
+    told = []
+    for seed in seeds:
+        tried = attempt(asked, names[name], drawn(asked, seed), own_work)
+        seen = None if tried.seen is None else [_fields(o) for o in tried.seen]
+        told.append({**_fields(tried), "seen": seen})
+        if seen is None or tried.reference_ran:
+            break
+    return told
 
 
 def _fields(record: Attempt | Any) -> dict[str, Any]:

@@ -69,7 +69,8 @@ def run(
         try:
             workplace = stack.enter_context(pool(workers, scheduler))
         except OSError as error:
-            raise RefusedError(f"--scheduler {scheduler}: {error}") from error
+            where = f"--scheduler {scheduler}" if scheduler else f"--workers {workers}"
+            raise RefusedError(f"{where}: {error}") from error
         journal = Journal(root, resume)
         stack.callback(journal.close, finished=False)
         rows, changes = [], []

@@ -158,10 +158,17 @@ def _connected(address: bytes) -> socket.socket:
     ours = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         ours.connect(address)
+        if not _same_user(ours):
+            raise ConnectionRefusedError("somebody else listens there")
     except OSError:
         ours.close()
         raise
     return ours
+
+
+def _same_user(connected: socket.socket) -> bool:
+    told = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return _CREDENTIALS.unpack(told)[1] == os.geteuid()
 
 
 # --- in the warm process -------------------------------------------------------------------------
@@ -203,8 +210,7 @@ def main(life: int, descriptor: int) -> None:
 
 def _serve(answer: socket.socket) -> None:
     """Start what is asked for, if a process of this very user asks."""
-    asking = answer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    if _CREDENTIALS.unpack(asking)[1] != os.geteuid():
+    if not _same_user(answer):
         return
     try:
         _watch(json.loads(answer.recv(1 << 16)), answer)

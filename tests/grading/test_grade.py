@@ -2,6 +2,8 @@
 
 import csv
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -360,3 +362,24 @@ def test_scoring_fails_closed() -> None:
             cell.execution_count = 1
     with pytest.raises(NotScoredError, match="the check 'area-check' did not run"):
         BeforeScoring().preprocess(work.notebook, {})
+
+
+def test_equal_work_is_known_again_by_another_process() -> None:
+    code = (
+        "from pathlib import Path\n"
+        "from course_lib.grading.grade import Prepared\n"
+        "from course_lib.grading.job import Job\n"
+        "from course_lib.grading.submissions import Submission\n"
+        "job = Job(('ann', 'tiny'), '{}', {}, {}, frozenset('abcdefgh'))\n"
+        "print(Prepared(Submission('ann', 'tiny', Path()), job, (), True).digest)"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in "123"
+    }
+    assert len(digests) == 1

@@ -1,6 +1,7 @@
 """The warm process: whom it serves, and what happens when it is gone."""
 
 import os
+import signal
 import socket
 
 import pytest
@@ -46,6 +47,24 @@ def test_a_killed_one_is_replaced(course: Course) -> None:
     first._process.wait()
     assert executed(course).events == {}
     assert template.shared() is not first
+
+
+def test_one_that_dies_before_it_answers_is_told(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = template.shared()._process
+    connected = template._connected
+
+    def too_late(address: bytes) -> socket.socket:
+        ours = connected(address)
+        process.kill()
+        process.wait()
+        return ours
+
+    process.send_signal(signal.SIGSTOP)
+    monkeypatch.setattr(template, "_connected", too_late)
+    with pytest.raises(RuntimeError, match="the warm process ended"):
+        executed(course)
 
 
 def test_where_none_answers_the_process_has_its_own(course: Course) -> None:
