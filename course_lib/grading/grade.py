@@ -296,7 +296,7 @@ class Grader:
 
     @functools.cached_property
     def _gradebook(self) -> Gradebook:
-        """For reading; the end of a `with` block ends its session, and the next has a new one."""
+        """Kept open; the end of a `with` block ends its session, and the next one has a new one."""
         directory = self._directory()
         return Gradebook(directory.db_url, directory.course_id)
 

@@ -39,9 +39,7 @@ class LearnerError(Exception):
 class Remote(ElsewhereAnswer):
     """A name of the learner's that can be called."""
 
-    def __init__(
-        self, name: str, ask: Ask, is_class: bool, tried: dict[Trial, Any], later: list[Trial]
-    ) -> None:
+    def __init__(self, name: str, ask: Ask, is_class: bool, tried: dict[Trial, Any]) -> None:
         """Stand for a name.
 
         Args:
@@ -49,10 +47,8 @@ class Remote(ElsewhereAnswer):
             ask: puts a question to that process.
             is_class: whether it is a class.
             tried: attempts that were made there already.
-            later: those that are to come, in order; with the first, all of its exercise are made.
         """
-        self.name, self.is_class, self._ask = name, is_class, ask
-        self._tried, self._later = tried, later
+        self.name, self.is_class, self._ask, self._tried = name, is_class, ask, tried
 
     def __repr__(self) -> str:
         return f"<the learner's {self.name}>"
@@ -87,15 +83,15 @@ class Remote(ElsewhereAnswer):
             raise NoAnswerError(f"a damaged answer ({type(error).__name__}: {error})") from None
 
     def _attempts(self, exercise: Exercise, seed: int, own_work: bool) -> Any:
-        """Ask for an attempt, and for those behind it in the same question."""
-        mine = [trial for trial in self._later if trial[:2] == (self.name, exercise.id)]
-        trials = mine if own_work and mine and mine[0][2] == seed else []
-        trials = trials or [(self.name, exercise.id, seed)]
-        seeds = [seed for _, _, seed in trials]
+        """Ask for an attempt and, where it is a hidden one, for those behind it, too."""
+        hidden = exercises.SEEDS[True]
+        seeds = list(hidden[hidden.index(seed) :]) if seed in hidden else [seed]
         told = _question(self._ask, "attempt", self.name, exercise.id, seeds, own_work)
         if not isinstance(told, list) or not told:
             raise NoAnswerError("a damaged answer")
-        self._tried.update(zip(trials, told, strict=False))
+        if own_work:
+            trials = [(self.name, exercise.id, seed) for seed in seeds]
+            self._tried.update(zip(trials, told, strict=False))
         return told[0]
 
 
@@ -189,28 +185,29 @@ class Checker:
         for name in set(self._names) - self._own:
             del self._names[name]
         try:
-            first, later = _trials(source, hidden=False), _trials(source, hidden=True)
-            told, attempts = _pair(_question(self._ask, "describe", wanted, first))
-            tried = dict(zip(first, attempts if isinstance(attempts, list) else (), strict=False))
+            trials = _first_trials(source)
+            told, attempts = _pair(_question(self._ask, "describe", wanted, trials))
+            tried = dict(zip(trials, attempts if isinstance(attempts, list) else (), strict=False))
             for name, answer in told.items() if isinstance(told, dict) else ():
                 kind, value = _pair(answer)
                 if name in wanted:
-                    remote = Remote(name, self._ask, kind == "class", tried, later)
-                    self._names[name] = value if kind == "data" else remote
+                    if kind != "data":
+                        value = Remote(name, self._ask, kind == "class", tried)
+                    self._names[name] = value
             exec(compile(source, "<check>", "exec"), self._names)
         except Exception as error:
             return error
         return None
 
 
-def _trials(source: str, hidden: bool) -> list[Trial]:
-    """What the checks in a cell try, the visible ones or, if these accept it, the hidden ones."""
+def _first_trials(source: str) -> list[Trial]:
+    """What the visible checks in a cell try; the hidden ones follow only where these accept."""
     known = exercises.ids()
     return [
         (name, exercise, seed)
-        for exercise, name, is_hidden in checked(source)
-        if is_hidden == hidden and exercise in known
-        for seed in exercises.SEEDS[hidden]
+        for exercise, name, hidden in checked(source)
+        if not hidden and exercise in known
+        for seed in exercises.SEEDS[False]
     ]
 
 

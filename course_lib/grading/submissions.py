@@ -13,7 +13,7 @@ _IGNORED = ("__pycache__",)
 
 
 class RefusedError(Exception):
-    """A submission or a lesson that cannot be graded as it is; the message says why."""
+    """A submission, a lesson or a run that is not possible as it is; the message says why."""
 
 
 @dataclass(frozen=True)
