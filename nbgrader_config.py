@@ -14,8 +14,8 @@ c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "*.md"
 # Feedback and formgrader: nothing of a submission is obeyed by a browser, no hidden test is shown.
 c.HTMLExporter.sanitize_html = True
 c.HTMLExporter.filters = {
-    "clean_html": "course_lib.grading.feedback.clean_html",
-    "markdown2html": "course_lib.grading.feedback.markdown2html",
+    "clean_html": "course_lib.grading.writer.feedback.clean_html",
+    "markdown2html": "course_lib.grading.writer.feedback.markdown2html",
 }
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
@@ -25,5 +25,5 @@ c.GenerateFeedback.preprocessors = [
 
 # Points taken off for each day that has begun after the due date, in percent of those earned.
 # A due date: nbgrader db assignment add LESSON --duedate "2026-12-24 23:59 UTC"
-c.AssignLatePenalties.plugin_class = "course_lib.grading.late.DailyPenalty"
+c.AssignLatePenalties.plugin_class = "course_lib.grading.writer.late.DailyPenalty"
 c.DailyPenalty.percent_per_day = 0

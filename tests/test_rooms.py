@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,17 +19,34 @@ def _table() -> dict[str, set[str]]:
     for line in CONTRIBUTING.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if line.startswith("| `course_lib/") and len(cells) == 3:
-            imports = set(re.findall(r"\w+", cells[2]))
-            for room in re.findall(r"`course_lib/(\w+)", cells[0]):
-                allowed[room] = imports
+            (room,) = re.findall(r"`course_lib/([\w/]+)(?:\.py|/)`", cells[0])
+            allowed[room] = set(re.findall(r"[\w/]+", cells[2]))
     return allowed
 
 
 ALLOWED = _table()
-# The library must be importable where the rest of the course is not installed.
-LIGHT = {"atomic", "bilingual", "attention", "networks", "metrics", "costs", "checks"}
+PACKAGES = {name for names in ALLOWED.values() for name in names} - set(ALLOWED)
+# What an engineer imports where torch is installed and the rest of the course is not.
+LIGHT = ("atomic", "bilingual", "attention", "networks", "metrics", "costs", "checks")
 LIGHT_PACKAGES = {"torch", "numpy", "IPython"}
-STANDARD = __import__("sys").stdlib_module_names
+# Whom each room of grading may believe: the writer alone has nbgrader and the gradebook, and
+# nothing that stands nearer to a submission reaches back to what stands farther from it.
+FORBIDDEN = {
+    "grading/worker": {"grading/writer", "nbgrader", "sqlalchemy", "atomic"},
+    "grading/sandbox": {"grading/writer", "grading/worker", "nbgrader", "sqlalchemy", "atomic"},
+}
+
+
+def _room(parts: tuple[str, ...]) -> str:
+    """The innermost room of a module: the longest row of the table that its path begins with."""
+    for length in range(len(parts), 0, -1):
+        if "/".join(parts[:length]) in ALLOWED:
+            return "/".join(parts[:length])
+    return parts[0]
+
+
+def _parts(path: Path) -> tuple[str, ...]:
+    return path.relative_to(ROOT).with_suffix("").parts
 
 
 def _imports(path: Path) -> set[str]:
@@ -42,27 +60,42 @@ def _imports(path: Path) -> set[str]:
     return found
 
 
-def _room(path: Path) -> str:
-    relative = path.relative_to(ROOT)
-    return relative.parts[0].removesuffix(".py")
-
-
 FILES = [p for p in sorted(ROOT.rglob("*.py")) if p != ROOT / "__init__.py"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_no_arrow_points_up(path):
-    room = _room(path)
-    assert room in ALLOWED, f"{room} is a new room: add it to CONTRIBUTING.md and here"
+    room = _room(_parts(path))
+    assert room in ALLOWED, f"{room} is a new room: add it to the table of CONTRIBUTING.md"
     for name in _imports(path):
         first, *rest = name.split(".")
         if first == "course_lib":
-            allowed = ALLOWED[room] | {room, "bilingual"}
             assert rest, f"{path}: import a room, not course_lib"
-            assert rest[0] in allowed, f"{path} imports {name}"
-        elif room in LIGHT:
-            assert first in STANDARD or first in LIGHT_PACKAGES, f"{path} imports {name}"
+            allowed = ALLOWED[room] | {room, "bilingual"}
+            assert _room(tuple(rest)) in allowed, f"{path} imports {name}"
+        elif first not in sys.stdlib_module_names:
+            assert first in ALLOWED[room], f"{path} imports {name}"
 
 
 def test_the_table_lists_the_rooms_that_there_are():
-    assert set(ALLOWED) == {_room(path) for path in FILES} | {"labextension"}
+    assert set(ALLOWED) == {_room(_parts(path)) for path in FILES} | {"labextension"}
+
+
+@pytest.mark.parametrize("room", LIGHT)
+def test_the_library_needs_nothing_but_torch(room):
+    assert ALLOWED[room] & PACKAGES <= LIGHT_PACKAGES
+    for other in ALLOWED[room] & set(ALLOWED):
+        assert other in LIGHT
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_nothing_near_a_submission_reaches_the_gradebook(room):
+    assert not ALLOWED[room] & FORBIDDEN[room]
+
+
+@pytest.mark.parametrize("room", [name for name in ALLOWED if name.startswith("grading/")])
+def test_a_room_of_grading_says_which_process_it_is_and_what_it_must_never_do(room):
+    text = ast.get_docstring(ast.parse((ROOT / room / "__init__.py").read_text(encoding="utf-8")))
+    process, never = [line for line in text.splitlines() if line]
+    assert "process" in process or "walls" in process
+    assert never.startswith("It must never ")

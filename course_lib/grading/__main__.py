@@ -9,11 +9,16 @@ from typing import Annotated
 
 import typer
 
-from course_lib.grading.export import FORMS, write_forms
-from course_lib.grading.pool import warm_up
-from course_lib.grading.report import GRADES, one_line, read_csv, table
-from course_lib.grading.sandbox import Limits, NoSandboxError, Sandbox
-from course_lib.grading.submissions import CONFIG, RefusedError, find_lessons, find_submissions
+from course_lib.grading.sandbox.bubblewrap import Limits, NoSandboxError, Sandbox
+from course_lib.grading.worker.pool import warm_up
+from course_lib.grading.writer.export import FORMS, write_forms
+from course_lib.grading.writer.report import GRADES, one_line, read_csv, table
+from course_lib.grading.writer.submissions import (
+    CONFIG,
+    RefusedError,
+    find_lessons,
+    find_submissions,
+)
 
 _LIMITS = Limits()
 
@@ -96,7 +101,7 @@ def grade(
     if chosen and scheduler is None:
         warm_up(workers)
     # nbgrader comes with it: what takes its time to warm up does so meanwhile.
-    from course_lib.grading.run import run
+    from course_lib.grading.writer.run import run
 
     limits = Limits(memory=memory << 20, cell_seconds=cell_timeout, total_seconds=total_timeout)
     options = {"limits": limits, "strict": strict, "safe": not unsafe, "every_cell": every_cell}

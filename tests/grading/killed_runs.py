@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tiny_course import RIGHT, Course, Work
 
-from course_lib.grading import template
+from course_lib.grading.sandbox import warm_process
 
 GIVEN = ("submitted", "solutions", "nbgrader_config.py")
 
@@ -74,7 +74,7 @@ def main(folder: Path, kills: int) -> None:
     pristine.submit("cat", b"{")
     pristine.submit("dan", Work("add").delete("area-check"))
     given = pristine.snapshot(*GIVEN)
-    template.shared()
+    warm_process.shared()
 
     undisturbed = copied(pristine, folder / "undisturbed")
     begin = time.monotonic()

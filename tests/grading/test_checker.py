@@ -13,9 +13,9 @@ from torch import Tensor
 
 from course_lib import exercises
 from course_lib.checks import drawn
-from course_lib.grading import codec
-from course_lib.grading.remote import Checker
-from course_lib.grading.respond import answer
+from course_lib.grading.sandbox import codec
+from course_lib.grading.sandbox.respond import answer
+from course_lib.grading.worker.remote import Checker
 
 SETUP, _, CHECK = tensor_notebook(solution=True).cells
 

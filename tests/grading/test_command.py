@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tiny_course import CHEATS, RIGHT, Course, Work
 
-from course_lib.grading.grade import Grader
-from course_lib.grading.report import Row, write_csv
+from course_lib.grading.writer.grade import Grader
+from course_lib.grading.writer.report import Row, write_csv
 
 
 def message(*arguments: str, course: Course) -> str:

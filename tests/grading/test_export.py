@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from course_lib.grading.export import form
-from course_lib.grading.journal import NAME, Journal
-from course_lib.grading.late import DailyPenalty
-from course_lib.grading.report import Row
+from course_lib.grading.writer.export import form
+from course_lib.grading.writer.journal import NAME, Journal
+from course_lib.grading.writer.late import DailyPenalty
+from course_lib.grading.writer.report import Row
 
 ROWS = [
     Row("王 芳", "one", 2.5, 6.0, "graded"),

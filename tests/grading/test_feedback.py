@@ -11,8 +11,8 @@ from tiny_course import SQUEEZE_EXCITE, Course, Work
 from traitlets.config import Config, PyFileConfigLoader
 
 from course_lib.exercises import get
-from course_lib.grading.feedback import clean_html, highlighted, markdown2html
-from course_lib.grading.page import FeedbackExporter
+from course_lib.grading.writer.feedback import clean_html, highlighted, markdown2html
+from course_lib.grading.writer.page import FeedbackExporter
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HOSTILE = [

@@ -13,10 +13,10 @@ from nbgrader.api import Gradebook
 from tiny_course import CHEATS, POINTS, RIGHT, Course, Work, notebook
 from typer.testing import Result
 
-from course_lib.grading.execute import execute
-from course_lib.grading.grade import BeforeScoring, NotScoredError
-from course_lib.grading.job import Executed, Job
-from course_lib.grading.report import COLUMNS
+from course_lib.grading.worker.execute import execute
+from course_lib.grading.worker.job import Executed, Job
+from course_lib.grading.writer.grade import BeforeScoring, NotScoredError
+from course_lib.grading.writer.report import COLUMNS
 
 # Far above what an honest cell needs on a slow machine with other work.
 TIMEOUT = 10
@@ -174,7 +174,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
     course.submit("half", b"data", "tiny/data/values.txt")
     _submit_refused(course)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("course_lib.grading.execute.execute", _unlucky)
+        patch.setattr("course_lib.grading.worker.execute.execute", _unlucky)
         first = grade(course)
 
     course.submit("blank", Work(*RIGHT))
@@ -367,9 +367,9 @@ def test_scoring_fails_closed() -> None:
 def test_equal_work_is_known_again_by_another_process() -> None:
     code = (
         "from pathlib import Path\n"
-        "from course_lib.grading.grade import Prepared\n"
-        "from course_lib.grading.job import Job\n"
-        "from course_lib.grading.submissions import Submission\n"
+        "from course_lib.grading.writer.grade import Prepared\n"
+        "from course_lib.grading.worker.job import Job\n"
+        "from course_lib.grading.writer.submissions import Submission\n"
         "job = Job(('ann', 'tiny'), '{}', {}, {}, frozenset('abcdefgh'))\n"
         "print(Prepared(Submission('ann', 'tiny', Path()), job, (), True).digest)"
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_lib.grading.names import checked, defined, imports, relevant, used
+from course_lib.grading.worker.names import checked, defined, imports, relevant, used
 
 COURSE = {
     0: "import torch\nfrom torch import nn",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_lib.grading.remembered import remembered
+from course_lib.grading.worker.remembered import remembered
 
 
 @pytest.mark.parametrize(("length", "times"), [(16_000, 1), (16_001, 2)])

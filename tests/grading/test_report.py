@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from course_lib.grading.report import Row, one_line, read_csv, table, write_csv
+from course_lib.grading.writer.report import Row, one_line, read_csv, table, write_csv
 
 ROWS = [
     Row("王 芳", "tiny", 2.5, 6.0, "repaired", 'a "quoted", note'),

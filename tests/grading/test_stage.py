@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from tiny_course import BLANK, CHECKS, POINTS, RIGHT, Work, notebook
 
-from course_lib.grading import stage
+from course_lib.grading.writer import stage
 
 RELEASE = notebook(solution=False)
 IDS = [cell.id for cell in RELEASE.cells if cell.cell_type == "code"]

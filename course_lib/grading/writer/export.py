@@ -9,7 +9,7 @@ assignments; the second row holds the greatest points. A learner's name is taken
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from course_lib.grading.report import Row, number, write_lines
+from course_lib.grading.writer.report import Row, number, write_lines
 
 FORMS = ("moodle", "canvas")
 

@@ -8,8 +8,8 @@ import multiprocessing.forkserver
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from course_lib.grading import template
-from course_lib.grading.job import Executed, Job
+from course_lib.grading.sandbox import warm_process
+from course_lib.grading.worker.job import Executed, Job
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -24,14 +24,14 @@ _DASK = {
     "distributed.worker.profile.enabled": False,
 }
 # What executing needs and what takes a while to import.
-_EXECUTE = [*template.COURSE, "course_lib.grading.execute"]
+_EXECUTE = [*warm_process.COURSE, "course_lib.grading.worker.execute"]
 
 Result = tuple[Job, Executed | Exception]
 
 
 def warm_up(workers: int) -> None:
     """Start what a pool of this machine needs and what takes its time; returns at once."""
-    template.shared()
+    warm_process.shared()
     if workers > 1:
         # Each worker is a fork of a process that has imported all of this once.
         context = multiprocessing.get_context(_START_METHOD)
@@ -41,7 +41,7 @@ def warm_up(workers: int) -> None:
 
 def _execute(job: Job, warm: bytes = b"") -> Executed:
     # torch comes with it: a process that only records results does without.
-    from course_lib.grading.execute import execute
+    from course_lib.grading.worker.execute import execute
 
     return execute(job, warm)
 
@@ -67,7 +67,7 @@ def pool(workers: int = 1, scheduler: str | None = None) -> Iterator["Here | Clu
         stack.enter_context(dask.config.set(_DASK))
         warm = b""
         if scheduler is None:
-            warm = template.shared().address
+            warm = warm_process.shared().address
             scheduler = stack.enter_context(
                 LocalCluster(
                     n_workers=workers,

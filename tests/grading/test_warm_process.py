@@ -7,11 +7,11 @@ import socket
 import pytest
 from tiny_course import RIGHT, Course, Work
 
-from course_lib.grading import template
-from course_lib.grading.execute import execute
-from course_lib.grading.grade import Grader
-from course_lib.grading.job import Executed
-from course_lib.grading.submissions import find_submissions
+from course_lib.grading.sandbox import warm_process
+from course_lib.grading.worker.execute import execute
+from course_lib.grading.worker.job import Executed
+from course_lib.grading.writer.grade import Grader
+from course_lib.grading.writer.submissions import find_submissions
 
 
 def told_to(user: int, address: bytes) -> bytes:
@@ -42,18 +42,18 @@ def executed(course: Course, warm: bytes = b"") -> Executed:
 
 
 def test_a_killed_one_is_replaced(course: Course) -> None:
-    first = template.shared()
+    first = warm_process.shared()
     first._process.kill()
     first._process.wait()
     assert executed(course).events == {}
-    assert template.shared() is not first
+    assert warm_process.shared() is not first
 
 
 def test_one_that_dies_before_it_answers_is_told(
     course: Course, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    process = template.shared()._process
-    connected = template._connected
+    process = warm_process.shared()._process
+    connected = warm_process._connected
 
     def too_late(address: bytes) -> socket.socket:
         ours = connected(address)
@@ -62,7 +62,7 @@ def test_one_that_dies_before_it_answers_is_told(
         return ours
 
     process.send_signal(signal.SIGSTOP)
-    monkeypatch.setattr(template, "_connected", too_late)
+    monkeypatch.setattr(warm_process, "_connected", too_late)
     with pytest.raises(RuntimeError, match="the warm process ended"):
         executed(course)
 
@@ -73,6 +73,6 @@ def test_where_none_answers_the_process_has_its_own(course: Course) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_another_user_is_not_served() -> None:
-    address = template.shared().address
+    address = warm_process.shared().address
     assert b"KeyError" in told_to(0, address)  # it was read
     assert told_to(65534, address) == b""

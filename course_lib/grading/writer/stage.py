@@ -22,13 +22,6 @@ class NotANotebookError(ValueError):
     """A file that cannot be read as a notebook of format 4."""
 
 
-def is_check(cell: NotebookNode) -> bool:
-    """Whether a cell is graded by what it does, and no answer."""
-    mark = cell.metadata.get("nbgrader", {})
-    graded = mark.get("grade") and not mark.get("solution")
-    return bool(cell.cell_type == "code" and graded)
-
-
 @dataclass(frozen=True)
 class Staged:
     """A notebook in order, and in words what had to be repaired."""

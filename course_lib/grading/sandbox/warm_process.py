@@ -21,7 +21,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from course_lib.grading.sandbox import PACKAGE, WORKPLACE, Limits, Sandbox
+from course_lib.grading.sandbox.bubblewrap import PACKAGE, WORKPLACE, Limits, Sandbox
 
 # Of <linux/sched.h>: mount, cgroup, uts, ipc, pid and net namespaces, and the user namespace.
 _NAMESPACES = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000
@@ -41,8 +41,8 @@ _WARM = (
     "matplotlib.pyplot",
     "matplotlib_inline.backend_inline",
     "tornado.platform.asyncio",
-    "course_lib.grading.respond",
-    "course_lib.grading.streams",
+    "course_lib.grading.sandbox.respond",
+    "course_lib.grading.sandbox.streams",
 )
 # Where root grades, each sandbox has a user of its own, from this number on: the system counts
 # processes by user.
@@ -324,7 +324,7 @@ def _become(libc: ctypes.CDLL, request: dict, limits: Limits, answer: socket.soc
     connection = Path(request["connection"]["ip"]).with_name("kernel.json")
     connection.write_text(json.dumps(request["connection"]), encoding="utf-8")
     arguments = ["-f", str(connection), "--HistoryManager.enabled=False"]
-    arguments += ["--IPKernelApp.outstream_class=course_lib.grading.streams.Stream"]
+    arguments += ["--IPKernelApp.outstream_class=course_lib.grading.sandbox.streams.Stream"]
     sys.argv = ["ipykernel", *arguments]
     sys.path.insert(0, "")
     app = IPKernelApp.instance()

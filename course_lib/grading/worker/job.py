@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from course_lib.grading.sandbox import Limits
+from nbformat import NotebookNode
+
+from course_lib.grading.sandbox.bubblewrap import Limits
 
 
 @dataclass(frozen=True)
@@ -49,3 +51,10 @@ class Executed:
     notebook: str
     events: dict[str, str]
     seconds: float
+
+
+def is_check(cell: NotebookNode) -> bool:
+    """Whether a cell is graded by what it does, and no answer."""
+    mark = cell.metadata.get("nbgrader", {})
+    graded = mark.get("grade") and not mark.get("solution")
+    return bool(cell.cell_type == "code" and graded)

@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.text import Text
 
-from course_lib.grading.export import write_forms
-from course_lib.grading.grade import Grader, Prepared
-from course_lib.grading.job import Job
-from course_lib.grading.journal import Journal
-from course_lib.grading.pool import Cluster, Here, pool
-from course_lib.grading.report import GRADES, Row, one_line, read_csv, write_csv
-from course_lib.grading.submissions import RefusedError, Submission
+from course_lib.grading.worker.job import Job
+from course_lib.grading.worker.pool import Cluster, Here, pool
+from course_lib.grading.writer.export import write_forms
+from course_lib.grading.writer.grade import Grader, Prepared
+from course_lib.grading.writer.journal import Journal
+from course_lib.grading.writer.report import GRADES, Row, one_line, read_csv, write_csv
+from course_lib.grading.writer.submissions import RefusedError, Submission
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).resolve().parents[2]
 WORKPLACE = "/submission"
 # Where the kernel's sockets are, seen from inside.
 SOCKETS = "/run/kernel"
@@ -121,7 +121,8 @@ def _arguments() -> list[str]:
     # As process 1 the one that waits cannot be killed from inside.
     arguments += ["--as-pid-1", "--new-session", "--cap-drop", "ALL", "--clearenv"]
     if os.geteuid() != 0:
-        # Root needs no user namespace and leaves root behind when a kernel enters: see template.py.
+        # Root needs no user namespace and leaves root behind when a kernel enters: see the
+        # warm process.
         arguments += ["--unshare-user", "--disable-userns", "--uid", str(_NOBODY)]
         arguments += ["--gid", str(_NOBODY)]
     arguments += ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev"]

@@ -6,7 +6,7 @@ import re
 import symtable
 from collections.abc import Collection, Iterator, Mapping
 
-from course_lib.grading.remembered import remembered
+from course_lib.grading.worker.remembered import remembered
 
 # A cell with one of these may use any name.
 _ANY_NAME = re.compile(

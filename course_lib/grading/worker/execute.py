@@ -17,13 +17,12 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
-from course_lib.grading.codec import LARGEST
-from course_lib.grading.job import Executed, Job
-from course_lib.grading.names import relevant
-from course_lib.grading.provisioner import KernelSpecs
-from course_lib.grading.remote import Checker, NoAnswerError
-from course_lib.grading.respond import MIME
-from course_lib.grading.stage import is_check
+from course_lib.grading.sandbox.codec import LARGEST
+from course_lib.grading.sandbox.provisioner import KernelSpecs
+from course_lib.grading.sandbox.respond import MIME
+from course_lib.grading.worker.job import Executed, Job, is_check
+from course_lib.grading.worker.names import relevant
+from course_lib.grading.worker.remote import Checker, NoAnswerError
 
 # A kernel that sends a larger message loses its connection; so many may wait.
 _LARGEST_MESSAGE = 64 << 20
@@ -36,7 +35,7 @@ _TIMEOUT = "CellTimeoutError"
 _SILENT = logging.Logger("course-grade", logging.CRITICAL + 1)
 _CUT = "\n… the rest of the output was cut off by the grader\n"
 _QUESTION = (
-    "__import__('course_lib.grading.respond', fromlist=['respond'])"
+    "__import__('course_lib.grading.sandbox.respond', fromlist=['respond'])"
     ".respond({!r}, get_ipython().user_ns)"
 )
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from course_lib.checks import Attempt, attempt, drawn
-from course_lib.grading import codec
+from course_lib.grading.sandbox import codec
 
 # The kind of output that an answer is.
 MIME = "application/vnd.attention-course.answer"

@@ -11,8 +11,8 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.provisioning import KernelProvisionerBase
 from traitlets import Bool, Bytes, Dict
 
-from course_lib.grading import template
-from course_lib.grading.sandbox import SOCKETS, WORKPLACE, Limits, Sandbox
+from course_lib.grading.sandbox import warm_process
+from course_lib.grading.sandbox.bubblewrap import SOCKETS, WORKPLACE, Limits, Sandbox
 
 NAME = "attention-course-sandbox"
 _CHANNELS = ("shell", "iopub", "stdin", "hb", "control")
@@ -91,7 +91,7 @@ class SandboxProvisioner(KernelProvisionerBase):
         connection = {**info, "ip": inside, "key": session.key.decode()}
         limits = Limits(**self.limits)
         try:
-            self._kernel = template.start(self.warm, self._sandbox, folder, connection, limits)
+            self._kernel = warm_process.start(self.warm, self._sandbox, folder, connection, limits)
             self._kernel.settimeout(_READY_SECONDS)
             said = self._kernel.recv(4096).decode("utf-8", "replace")
         except TimeoutError:

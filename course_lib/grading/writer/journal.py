@@ -5,7 +5,7 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from course_lib.grading.report import Row
+from course_lib.grading.writer.report import Row
 
 NAME = ".course-grade-journal"
 

@@ -13,7 +13,7 @@ from nbconvert.exporters import HTMLExporter
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbformat import NotebookNode
 
-from course_lib.grading.feedback import clean_html, highlighted, markdown2html
+from course_lib.grading.writer.feedback import clean_html, highlighted, markdown2html
 
 # Bootstrap, which the template loads, takes from hints the triangle that says they can be opened,
 # and from the cells of a table the room between them.

@@ -37,12 +37,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config, PyFileConfigLoader
 
-from course_lib.grading import stage
-from course_lib.grading.job import Executed, Job
-from course_lib.grading.page import FeedbackExporter
-from course_lib.grading.report import Row, one_line
-from course_lib.grading.stage import is_check
-from course_lib.grading.submissions import (
+from course_lib.grading.worker.job import Executed, Job, is_check
+from course_lib.grading.writer import stage
+from course_lib.grading.writer.page import FeedbackExporter
+from course_lib.grading.writer.report import Row, one_line
+from course_lib.grading.writer.submissions import (
     CONFIG,
     RefusedError,
     Submission,

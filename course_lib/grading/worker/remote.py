@@ -17,8 +17,8 @@ from traitlets.config import Config
 from course_lib import exercises
 from course_lib.checks import Attempt, ElsewhereAnswer, Exercise
 from course_lib.checks.observe import Failure, Observation
-from course_lib.grading import codec
-from course_lib.grading.names import checked, imports, used
+from course_lib.grading.sandbox import codec
+from course_lib.grading.worker.names import checked, imports, used
 
 # A check takes over standard output and IPython, of which a process has one each.
 _one_at_a_time = threading.Lock()

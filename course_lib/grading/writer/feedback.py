@@ -5,7 +5,7 @@ from bleach.css_sanitizer import CSSSanitizer
 from nbconvert.filters import Highlight2HTML
 from nbconvert.filters.markdown import markdown2html_mistune
 
-from course_lib.grading.remembered import remembered
+from course_lib.grading.worker.remembered import remembered
 
 _TAGS = {
     *("a", "abbr", "b", "blockquote", "br", "caption", "code", "dd", "del", "details", "div", "dl"),
