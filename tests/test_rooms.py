@@ -27,7 +27,7 @@ def _table() -> dict[str, set[str]]:
 ALLOWED = _table()
 PACKAGES = {name for names in ALLOWED.values() for name in names} - set(ALLOWED)
 # What an engineer imports where torch is installed and the rest of the course is not.
-LIGHT = ("atomic", "bilingual", "attention", "networks", "metrics", "costs", "checks")
+LIGHT = ("atomic", "bilingual", "attention", "networks", "training/metrics", "costs", "checks")
 LIGHT_PACKAGES = {"torch", "numpy", "IPython"}
 # Whom each room of grading may believe: the writer alone has nbgrader and the gradebook, and
 # nothing that stands nearer to a submission reaches back to what stands farther from it.

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from course_lib import costs
 from course_lib.data.streets import IGNORE
-from course_lib.metrics import ConfusionMatrix
 from course_lib.networks import build
 from course_lib.networks.danet import weighted_loss
 from course_lib.train.tasks import Task
 from course_lib.training import fit, segmentation
+from course_lib.training.metrics import ConfusionMatrix
 
 HEADS = ("dual", "plain")
 LEARNING_RATE = 3e-3

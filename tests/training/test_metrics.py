@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn import metrics as sklearn_metrics
 
-from course_lib.metrics import ConfusionMatrix
+from course_lib.training.metrics import ConfusionMatrix
 
 
 def test_values_computed_by_hand():

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from course_lib.checkpoint import Checkpoint, table
-from course_lib.metrics import IGNORE, ConfusionMatrix
-from course_lib.progress import Bar
+from course_lib.training.checkpoint import Checkpoint, table
+from course_lib.training.metrics import IGNORE, ConfusionMatrix
+from course_lib.training.progress import Bar
 
 # From the epoch, counted from 0, to its batches of inputs and targets.
 Batches = Callable[[int], Iterable[tuple[Tensor, Tensor]]]
