@@ -8,7 +8,9 @@ from torch.nn import functional as F
 
 from course_lib import exercises
 from course_lib.checks import Call, CheckFailed, Mutant, Text, choice
-from course_lib.exercises import answer_or_reference, check, lesson_01
+from course_lib.exercises import answer_or_reference, check
+from course_lib.exercises.lesson_01.shared import SELinear
+from course_lib.exercises.lesson_01.squeeze_excite import SQUEEZE_EXCITE
 
 HIDDEN = exercises.SEEDS[True]
 
@@ -38,7 +40,7 @@ def test_a_wrong_answer_raises_one_line_and_the_reference_is_used(capsys):
     with pytest.raises(CheckFailed) as raised:
         check("squeeze-excite", lambda *a: None)
     assert str(raised.value) == "squeeze-excite: 不对 / not right"
-    assert answer_or_reference("squeeze-excite") is lesson_01.squeeze_excite
+    assert answer_or_reference("squeeze-excite") is SQUEEZE_EXCITE.reference
     assert "uses the reference" in capsys.readouterr().out
 
 
@@ -70,9 +72,9 @@ def test_hidden_tests_see_an_answer_that_is_right_on_the_visible_sizes_only(caps
 @pytest.mark.parametrize(
     "answer",
     [
-        lesson_01.SQUEEZE_EXCITE.alternates[0].answer,
-        lambda *a: lesson_01.SQUEEZE_EXCITE.alternates[1].answer(*a),
-        lesson_01.squeeze_excite,
+        SQUEEZE_EXCITE.alternates[0].answer,
+        lambda *a: SQUEEZE_EXCITE.alternates[1].answer(*a),
+        SQUEEZE_EXCITE.reference,
     ],
 )
 def test_nothing_of_the_course_can_be_handed_back(answer, capsys):
@@ -81,7 +83,7 @@ def test_nothing_of_the_course_can_be_handed_back(answer, capsys):
 
 
 def test_a_thing_that_cannot_be_tried_gives_one_line():
-    for thing in (None, "text", lesson_01.SELinear(16)):
+    for thing in (None, "text", SELinear(16)):
         with pytest.raises(CheckFailed, match=r"class|called"):
             check("se-linear", thing)
 
@@ -98,14 +100,14 @@ def test_a_wrong_letter_and_two_equal_names_are_refused():
     with pytest.raises(ValueError, match="not among"):
         choice("x", Text("题", "x"), "d", options)
     twice = Mutant("sum-for-mean", right, Text("错", "wrong"))
-    mutants = (*lesson_01.SQUEEZE_EXCITE.mutants, twice)
+    mutants = (*SQUEEZE_EXCITE.mutants, twice)
     fields = {
-        f.name: getattr(lesson_01.SQUEEZE_EXCITE, f.name)
-        for f in dataclasses.fields(lesson_01.SQUEEZE_EXCITE)
+        f.name: getattr(SQUEEZE_EXCITE, f.name)
+        for f in dataclasses.fields(SQUEEZE_EXCITE)
         if f.init
     }
     with pytest.raises(ValueError, match="share a name"):
-        type(lesson_01.SQUEEZE_EXCITE)(**{**fields, "mutants": mutants})
+        type(SQUEEZE_EXCITE)(**{**fields, "mutants": mutants})
 
 
 def test_every_case_of_a_module_draws_a_height_that_is_not_the_width():
