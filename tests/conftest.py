@@ -4,6 +4,7 @@ import os
 
 import pytest
 import torch
+from kernels import forking
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
@@ -32,3 +33,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Schedu
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("gpu") and not torch.cuda.is_available():
         pytest.skip("no CUDA device on this machine")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    forking.start(config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    forking.end(config)

@@ -88,6 +88,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             "JUPYTERLAB_WORKSPACES_DIR",
         )
     }
+    # Kernels as a learner has them, and no forks as in the other tests.
+    environment.pop("JUPYTER_PATH", None)
     port, token = _free_port(), secrets.token_hex(16)
     command = [
         *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--expose-app-in-browser"),
