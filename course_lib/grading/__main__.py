@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from course_lib.grading.sandbox.bubblewrap import Limits, NoSandboxError, Sandbox
+from course_lib.grading.sandbox.bubblewrap import NoSandboxError, Sandbox
+from course_lib.grading.sandbox.limits import Limits
 from course_lib.grading.worker.pool import warm_up
 from course_lib.grading.writer.export import FORMS, write_forms
 from course_lib.grading.writer.report import GRADES, one_line, read_csv, table

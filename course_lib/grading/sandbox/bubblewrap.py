@@ -1,4 +1,4 @@
-"""A sandbox for one submission, made by bubblewrap, and the limits of what runs in it.
+"""A sandbox for one submission, made by bubblewrap.
 
 Inside there is the system and this Python, read-only; an empty `/submission`, `/tmp` and `/dev/shm`
 of bounded size in memory; no home, no network, no other process. Nothing outside can be written.
@@ -10,7 +10,6 @@ import select
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2]
@@ -33,33 +32,6 @@ _START_SECONDS = 60.0
 
 class NoSandboxError(RuntimeError):
     """bubblewrap is missing or cannot work here; the message says what to do."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one submission may use.
-
-    Attributes:
-        address_space: bytes of address space of one process.
-        memory: bytes that all its processes hold together.
-        cpu_seconds: processor time of one process.
-        processes: how many it may have; with more it is ended.
-        tasks: processes and threads together; a further one cannot be started.
-        file_bytes: size of one file.
-        cell_seconds: after this time a cell is interrupted.
-        total_seconds: after this time no further cell is started.
-        output_bytes: how much output of a cell is kept.
-    """
-
-    address_space: int = 8 << 30
-    memory: int = 3 << 30
-    cpu_seconds: int = 600
-    processes: int = 32
-    tasks: int = 96
-    file_bytes: int = 64 * _MEBIBYTE
-    cell_seconds: int = 120
-    total_seconds: int = 600
-    output_bytes: int = 1_000_000
 
 
 class Sandbox:

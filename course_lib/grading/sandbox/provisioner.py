@@ -12,7 +12,8 @@ from jupyter_client.provisioning import KernelProvisionerBase
 from traitlets import Bool, Bytes, Dict
 
 from course_lib.grading.sandbox import warm_process
-from course_lib.grading.sandbox.bubblewrap import SOCKETS, WORKPLACE, Limits, Sandbox
+from course_lib.grading.sandbox.bubblewrap import SOCKETS, WORKPLACE, Sandbox
+from course_lib.grading.sandbox.limits import Limits
 
 NAME = "attention-course-sandbox"
 _CHANNELS = ("shell", "iopub", "stdin", "hb", "control")

@@ -10,7 +10,6 @@ import gc
 import importlib
 import json
 import os
-import resource
 import select
 import signal
 import socket
@@ -18,10 +17,10 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
-from course_lib.grading.sandbox.bubblewrap import PACKAGE, WORKPLACE, Limits, Sandbox
+from course_lib.grading.sandbox.bubblewrap import PACKAGE, WORKPLACE, Sandbox
+from course_lib.grading.sandbox.limits import Limits, broken_by_all, impose
 
 # Of <linux/sched.h>: mount, cgroup, uts, ipc, pid and net namespaces, and the user namespace.
 _NAMESPACES = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000
@@ -67,7 +66,7 @@ _ENVIRONMENT = {
 }
 
 
-class Template:
+class WarmProcess:
     """The grader's end of the warm process; it ends with the grader.
 
     Attributes:
@@ -98,15 +97,15 @@ class Template:
         self._process.wait()
 
 
-_shared: Template | None = None
+_shared: WarmProcess | None = None
 _lock = threading.Lock()
 
 
-def shared() -> Template:
+def shared() -> WarmProcess:
     """The warm process of this process, started when first asked for."""
     global _shared
     with _lock:
-        _shared = _shared or Template()
+        _shared = _shared or WarmProcess()
         return _shared
 
 
@@ -150,7 +149,7 @@ def _reach(address: bytes) -> socket.socket:
         if _shared is not None:
             with contextlib.suppress(ConnectionRefusedError):  # it was killed
                 return _connected(_shared.address)
-        _shared = Template()
+        _shared = WarmProcess()
         return _connected(_shared.address)
 
 
@@ -241,7 +240,7 @@ def _watch(request: dict, answer: socket.socket) -> None:
                 answer.send(f"status {os.waitstatus_to_exitcode(status)}".encode())
                 return
             if holder is not None:
-                broken = _broken(limits)
+                broken = broken_by_all(limits)
                 if broken:
                     os.kill(holder, signal.SIGKILL)
                     answer.send(broken.encode())
@@ -269,37 +268,6 @@ def _enter(libc: ctypes.CDLL, holder: int) -> None:
     os.chdir("/")
 
 
-def _broken(limits: Limits) -> str:
-    """The limit that the processes of the sandbox break together, in words, or nothing.
-
-    `/proc` is the sandbox's: it lists its processes and no others.
-    """
-    processes = [Path("/proc", name) for name in os.listdir("/proc") if name.isdigit()]
-    if len(processes) > limits.processes:
-        return f"it had more than {limits.processes} processes"
-    # What forks share counts once; that is slow to find out, so only where it decides.
-    if _sum(_resident, processes) > limits.memory and _sum(_share, processes) > limits.memory:
-        return f"it held more than {limits.memory >> 20} MiB of memory"
-    return ""
-
-
-def _sum(bytes_of: Callable[[Path], int], processes: list[Path]) -> int:
-    total = 0
-    for process in processes:
-        with contextlib.suppress(OSError, IndexError, ValueError):  # it has ended
-            total += bytes_of(process)
-    return total
-
-
-def _resident(process: Path) -> int:
-    return int((process / "statm").read_text().split()[1]) * resource.getpagesize()
-
-
-def _share(process: Path) -> int:
-    fields = (process / "smaps_rollup").read_text().partition("\nPss:")[2].split()
-    return int(fields[0]) * 1024
-
-
 def _become(libc: ctypes.CDLL, request: dict, limits: Limits, answer: socket.socket) -> None:
     """Become a kernel without rights, and run until it ends."""
     from ipykernel.kernelapp import IPKernelApp
@@ -315,7 +283,7 @@ def _become(libc: ctypes.CDLL, request: dict, limits: Limits, answer: socket.soc
     os.chdir(request["folder"])
     if request["holder"] is not None:
         _give_up_rights(libc, _FIRST_USER + request["holder"])
-        _limit(limits)
+        impose(limits)
     else:
         os.environ["HOME"] = request["folder"]
         os.environ.pop("TMPDIR")
@@ -347,18 +315,6 @@ def _give_up_rights(libc: ctypes.CDLL, user: int) -> None:
     _check(libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0), "prctl")
     # Or its own /proc/self would belong to root.
     _check(libc.prctl(_SET_DUMPABLE, 1, 0, 0, 0), "prctl")
-
-
-def _limit(limits: Limits) -> None:
-    for what, value in (
-        (resource.RLIMIT_AS, limits.address_space),
-        (resource.RLIMIT_CPU, limits.cpu_seconds),
-        (resource.RLIMIT_NPROC, limits.tasks),
-        (resource.RLIMIT_FSIZE, limits.file_bytes),
-        (resource.RLIMIT_NOFILE, 512),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(what, (value, value))
 
 
 def _check(result: int, call: str) -> None:

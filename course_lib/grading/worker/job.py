@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from nbformat import NotebookNode
 
-from course_lib.grading.sandbox.bubblewrap import Limits
+from course_lib.grading.sandbox.limits import Limits
 
 
 @dataclass(frozen=True)
