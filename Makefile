@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test install notebooks check-notebooks grade bench leaderboard danet bench-grading format
+.PHONY: lab test seconds install notebooks check-notebooks grade bench leaderboard danet bench-grading format
 
 lab: install  ## open JupyterLab at the first lesson (another: make lab LESSON=NAME)
 	@test -f $(NOTEBOOK) || { echo "no lesson $(LESSON); there are: $(notdir $(wildcard notebooks/*))"; exit 2; }
@@ -17,6 +17,9 @@ test: install check-notebooks  ## every test: library, notebooks, grading, brows
 	ruff check .
 	ruff format --check .
 	pytest --numprocesses logical --dist loadfile
+
+seconds:  ## keep what the last `make test` took: the longest files are started first
+	cp build/seconds.csv tests/seconds.csv
 
 notebooks: install  ## build, execute and release every lesson from its text
 	python -m course_lib.authoring build
