@@ -88,6 +88,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             "JUPYTERLAB_WORKSPACES_DIR",
         )
     }
+    # The kernels too are those of nbgrader's Validate: experiments run for two steps, as in the
+    # tests of the releases; their full length is nbval's job.
+    environment["NBGRADER_EXECUTION"] = "validate"
     port, token = _free_port(), secrets.token_hex(16)
     command = [
         *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--expose-app-in-browser"),

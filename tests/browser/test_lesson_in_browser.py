@@ -26,7 +26,7 @@ def squeeze_excite(x, w1, b1, w2, b2):
     gate = torch.sigmoid(hidden @ w2.T + b2)
     return x * gate[:, :, None, None]"""
 SUM_ANSWER = ANSWER.replace("x.mean(", "x.sum(")
-# A lesson takes up to 90 s on two quiet cores.
+# Shortened, a lesson takes 15 s on two quiet cores; the tests may not be alone there.
 LESSON_MILLISECONDS = 400_000
 
 TOOLTIP = "切换语言 · Switch language"
