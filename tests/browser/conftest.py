@@ -130,10 +130,23 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page with no memory of earlier ones."""
+@contextlib.contextmanager
+def _new_page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     context.set_default_timeout(60_000)
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page with no memory of earlier ones."""
+    with _new_page(browser) as page:
+        yield page
+
+
+@pytest.fixture(scope="session")
+def shared_page(browser: Browser) -> Iterator[Page]:
+    """A page for tests that ask for nothing that an earlier one may have left there."""
+    with _new_page(browser) as page:
+        yield page
