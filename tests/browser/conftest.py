@@ -90,6 +90,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     }
     # Kernels as a learner has them, and no forks as in the other tests.
     environment.pop("JUPYTER_PATH", None)
+    # The kernels too are those of nbgrader's Validate: experiments run for two steps, as in the
+    # tests of the releases; their full length is nbval's job.
+    environment["NBGRADER_EXECUTION"] = "validate"
     port, token = _free_port(), secrets.token_hex(16)
     command = [
         *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--expose-app-in-browser"),
@@ -129,10 +132,23 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page with no memory of earlier ones."""
+@contextlib.contextmanager
+def _new_page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     context.set_default_timeout(60_000)
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page with no memory of earlier ones."""
+    with _new_page(browser) as page:
+        yield page
+
+
+@pytest.fixture(scope="session")
+def shared_page(browser: Browser) -> Iterator[Page]:
+    """A page for tests that ask for nothing that an earlier one may have left there."""
+    with _new_page(browser) as page:
+        yield page

@@ -26,7 +26,7 @@ def squeeze_excite(x, w1, b1, w2, b2):
     gate = torch.sigmoid(hidden @ w2.T + b2)
     return x * gate[:, :, None, None]"""
 SUM_ANSWER = ANSWER.replace("x.mean(", "x.sum(")
-# A lesson takes up to 90 s on two quiet cores.
+# Shortened, a lesson takes 15 s on two quiet cores; the tests may not be alone there.
 LESSON_MILLISECONDS = 400_000
 
 TOOLTIP = "切换语言 · Switch language"
@@ -141,14 +141,40 @@ class Lesson:
         )
 
 
-@pytest.fixture
-def lesson(server: Any, page: Page, request: pytest.FixtureRequest) -> Lesson:
+def copied(server: Any, page: Page, folder: str) -> Lesson:
     """The released lesson in a folder of its own, since JupyterLab saves what is typed."""
-    folder = request.node.name
     shutil.copytree(ROOT / "notebooks" / LESSON, server.root / folder / LESSON)
     path = f"{folder}/{LESSON}/{LESSON}.ipynb"
     cells = json.loads((server.root / path).read_text(encoding="utf-8"))["cells"]
     return Lesson(page, server.url, server.token, path, cells)
+
+
+@pytest.fixture
+def lesson(server: Any, page: Page, request: pytest.FixtureRequest) -> Lesson:
+    """The lesson, to be opened in a page with no memory."""
+    return copied(server, page, request.node.name)
+
+
+@pytest.fixture(scope="module")
+def lasting(server: Any, shared_page: Page) -> Lesson:
+    """The lesson, open for several tests: to load it takes longer than most of them."""
+    lesson = copied(server, shared_page, "lasting")
+    lesson.open()
+    return lesson
+
+
+@pytest.fixture
+def opened(lasting: Lesson) -> Lesson:
+    """The open lesson in both languages and at its top, as it is at first."""
+    lasting.page.evaluate(
+        """async () => {
+            await jupyterapp.commands.execute('course-language:set', { lang: 'both' });
+            // The button holds the place for some frames, against whoever scrolls.
+            for (let frame = 0; frame < 30; frame++) await new Promise(requestAnimationFrame);
+            document.querySelector('.jp-WindowedPanel-outer').scrollTo(0, 0);
+        }"""
+    )
+    return lasting
 
 
 def switch_through(lesson: Lesson, press: Callable[[], None], within: str = MARKDOWN) -> None:
@@ -167,27 +193,25 @@ def switch_through(lesson: Lesson, press: Callable[[], None], within: str = MARK
     assert lesson.visible(within) == both
 
 
-def test_the_button_switches_the_language(lesson: Lesson) -> None:
-    lesson.open()
-    title = lesson.page.locator(f"{MARKDOWN} h1")
-    expect(title).to_contain_text("".join(lesson.cells[0]["source"]).splitlines()[0][2:])
+def test_the_button_switches_the_language(opened: Lesson) -> None:
+    title = opened.page.locator(f"{MARKDOWN} h1")
+    expect(title).to_contain_text("".join(opened.cells[0]["source"]).splitlines()[0][2:])
 
     # Every block of the file reached the page as a block, and none is lost in a code fence.
-    sources = ["".join(cell["source"]) for cell in lesson.cells if cell["cell_type"] == "markdown"]
+    sources = ["".join(cell["source"]) for cell in opened.cells if cell["cell_type"] == "markdown"]
     for language, blocks in (("zh", r'<\w+ lang="zh">'), ("en", r'<\w+ lang="en">')):
-        expect(lesson.page.locator(f'{MARKDOWN} [lang="{language}"]')).to_have_count(
+        expect(opened.page.locator(f'{MARKDOWN} [lang="{language}"]')).to_have_count(
             sum(len(re.findall(blocks, source)) for source in sources)
         )
 
-    switch_through(lesson, lesson.button.click)
-    switch_through(lesson, lambda: lesson.page.keyboard.press("Alt+Shift+L"))
-    lesson.button.click()
+    switch_through(opened, opened.button.click)
+    switch_through(opened, lambda: opened.page.keyboard.press("Alt+Shift+L"))
+    opened.button.click()
     expect(title).to_be_visible()
 
 
-def test_the_button_keeps_the_place(lesson: Lesson) -> None:
-    lesson.open()
-    lesson.cell(lesson.position(EXERCISE.id)).evaluate("cell => cell.scrollIntoView()")
+def test_the_button_keeps_the_place(opened: Lesson) -> None:
+    opened.cell(opened.position(EXERCISE.id)).evaluate("cell => cell.scrollIntoView()")
     place = """async () => {
         for (let frame = 0; frame < 30; frame++) await new Promise(requestAnimationFrame);
         const scroller = document.querySelector('.jp-WindowedPanel-outer');
@@ -195,35 +219,33 @@ def test_the_button_keeps_the_place(lesson: Lesson) -> None:
         const cells = [...scroller.querySelectorAll('.jp-Cell')];
         return cells.findIndex(cell => cell.getBoundingClientRect().bottom > edge);
     }"""
-    before = lesson.page.evaluate(place)
+    before = opened.page.evaluate(place)
     assert before > 0
     for _ in range(2 * len(LABELS)):
-        lesson.button.click()
-        assert lesson.page.evaluate(place) == before
+        opened.button.click()
+        assert opened.page.evaluate(place) == before
 
 
-def test_a_reload_keeps_the_language(lesson: Lesson) -> None:
-    lesson.open()
-    lesson.button.click()
-    lesson.button.click()
-    expect(lesson.button).to_have_text(LABELS["en"])
-    english = lesson.visible(MARKDOWN)["en"]
-    lesson.page.reload()
-    lesson.rendered()
-    expect(lesson.button).to_have_text(LABELS["en"])
-    assert lesson.visible(MARKDOWN) == {"zh": 0, "en": english}
+def test_a_reload_keeps_the_language(opened: Lesson) -> None:
+    opened.button.click()
+    opened.button.click()
+    expect(opened.button).to_have_text(LABELS["en"])
+    english = opened.visible(MARKDOWN)["en"]
+    opened.page.reload()
+    opened.rendered()
+    expect(opened.button).to_have_text(LABELS["en"])
+    assert opened.visible(MARKDOWN) == {"zh": 0, "en": english}
 
 
-def test_a_command_sets_the_language(lesson: Lesson) -> None:
-    lesson.open()
-    expect(lesson.button).to_be_visible()
+def test_a_command_sets_the_language(opened: Lesson) -> None:
+    expect(opened.button).to_be_visible()
     choose = "lang => jupyterapp.commands.execute('course-language:set', {lang})"
     for language in ("en", "zh", "both"):
-        lesson.page.evaluate(choose, language)
-        expect(lesson.button).to_have_text(LABELS[language])
+        opened.page.evaluate(choose, language)
+        expect(opened.button).to_have_text(LABELS[language])
     refusal = "lang => jupyterapp.commands.execute('course-language:set', {lang}).catch(String)"
-    assert "one of both, zh, en" in lesson.page.evaluate(refusal, "fr")
-    expect(lesson.button).to_have_text(LABELS["both"])
+    assert "one of both, zh, en" in opened.page.evaluate(refusal, "fr")
+    expect(opened.button).to_have_text(LABELS["both"])
 
 
 def test_the_button_works_without_local_storage(lesson: Lesson) -> None:
