@@ -387,22 +387,49 @@ def test_exports(name, form):
 
 
 # One of each kind: a product of vectors, a formula, groups, matrices, BatchNorm.
-@pytest.mark.parametrize("name", ["se", "simam", "sge", "cam", "triplet"])
-def test_inductor(name):
+INDUCTOR = ("se", "simam", "sge", "cam", "triplet")
+
+
+class Together(nn.ModuleDict):
+    """Modules side by side in one graph, since each start of the C++ compiler costs seconds."""
+
+    def forward(self, inputs):
+        return {name: module(inputs[name]) for name, module in self.items()}
+
+
+@pytest.fixture(scope="module")
+def inductor():
+    """Outputs and gradients of compiled modules and of equal ones that are not, by name."""
     torch._dynamo.reset()
-    module, _ = built(name)
-    twin = copy.deepcopy(module)
-    compiled = torch.compile(module, fullgraph=True)
-    x = example(name).requires_grad_()
-    other = x.detach().clone().requires_grad_()
-    y, truth = compiled(x), twin(other)
+    modules = Together({name: built(name)[0] for name in INDUCTOR})
+    twins = copy.deepcopy(modules)
+    results = []
+    with torch._inductor.config.patch(compile_threads=1):  # no pool of processes for a few kernels
+        for run in (torch.compile(modules, fullgraph=True), twins):
+            inputs = {name: example(name).requires_grad_() for name in INDUCTOR}
+            outputs = run(inputs)
+            weighted = [y * noise(*y.shape, seed=9, dtype=y.dtype) for y in outputs.values()]
+            sum(term.sum() for term in weighted).backward()
+            results.append((outputs, inputs))
+    (outputs, inputs), (truths, others) = results
+    return {
+        name: (
+            (outputs[name], truths[name]),
+            {"x": (inputs[name].grad, others[name].grad)}
+            | {
+                k: (p.grad, twins[name].get_parameter(k).grad) for k, p in module.named_parameters()
+            },
+        )
+        for name, module in modules.items()
+    }
+
+
+@pytest.mark.parametrize("name", INDUCTOR)
+def test_inductor(name, inductor):
+    (y, truth), gradients = inductor[name]
     assert distance(y, truth) < 1e-5
-    weights = noise(*y.shape, seed=9, dtype=y.dtype)
-    (y * weights).sum().backward()
-    (truth * weights).sum().backward()
-    assert distance(x.grad, other.grad) < 1e-4
-    for key, parameter in module.named_parameters():
-        assert distance(parameter.grad, twin.get_parameter(key).grad) < 1e-4, key
+    for key, (gradient, wanted) in gradients.items():
+        assert distance(gradient, wanted) < 1e-4, key
 
 
 # ---- explain -------------------------------------------------------------------------------------
