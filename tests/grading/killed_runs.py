@@ -3,6 +3,7 @@
 It imports once and warms once, then forks a run, as often as it is asked to.
 """
 
+import importlib
 import json
 import os
 import random
@@ -17,6 +18,14 @@ from tiny_course import RIGHT, Course, Work
 
 from course_lib.grading.sandbox import warm_process
 
+# What the command imports only where it needs it: a fork would begin with that each time, and most
+# kills would hit an import.
+LATER = (
+    *warm_process.COURSE,
+    "course_lib.grading.worker.execute",
+    "course_lib.grading.writer.run",
+    "nbgrader.apps.api",
+)
 GIVEN = ("submitted", "solutions", "nbgrader_config.py")
 
 
@@ -75,6 +84,8 @@ def main(folder: Path, kills: int) -> None:
     pristine.submit("dan", Work("add").delete("area-check"))
     given = pristine.snapshot(*GIVEN)
     warm_process.shared()
+    for name in LATER:
+        importlib.import_module(name)
 
     undisturbed = copied(pristine, folder / "undisturbed")
     begin = time.monotonic()

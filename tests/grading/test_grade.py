@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+import nbgrader.api
 import pytest
 from nbgrader.api import Gradebook
+from sqlalchemy import text
 from tiny_course import CHEATS, POINTS, RIGHT, Course, Work, notebook
 from typer.testing import Result
 
@@ -341,6 +343,16 @@ def test_gradebook_holds_what_was_graded_and_nothing_else(history: History) -> N
         "blank": 6,
         "syntax": 5.5,
     }
+
+
+def test_gradebook_is_of_the_version_that_nbgrader_says(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It asks `alembic`, which it looks for on the path.
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    with gradebook(history.course) as book:
+        told = book.db.execute(text("select version_num from alembic_version")).scalar_one()
+    assert told == nbgrader.api.get_alembic_version()
 
 
 def test_environment_is_left_as_it_was(history: History) -> None:

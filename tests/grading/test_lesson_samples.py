@@ -5,6 +5,7 @@ import csv
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -36,10 +37,24 @@ def wrong(check: str) -> str:
     return f"def {call.args[1].id}(*arguments, **options):\n    return 'wrong'"
 
 
-@pytest.mark.parametrize("lesson", LESSONS)
-def test_blank_right_and_half_wrong(lesson: str, tmp_path: Path) -> None:
-    shutil.copy(REPOSITORY / "nbgrader_config.py", tmp_path)
-    shutil.copytree(REPOSITORY / "solutions" / lesson, tmp_path / "solutions" / lesson)
+@dataclass(frozen=True)
+class Sample:
+    """What three learners hand in for a lesson, and what the real command makes of it.
+
+    Attributes:
+        points: of each exercise, in the order of the notebook.
+        right: the exercises that each learner has right.
+        rows: of `grades.csv`, by learner.
+    """
+
+    points: dict[str, float]
+    right: dict[str, list[str]]
+    rows: dict[str, dict[str, str]]
+
+
+def submit(root: Path, lesson: str) -> tuple[dict[str, float], dict[str, list[str]]]:
+    """Hand in for all three; returns the points, and what each has right."""
+    shutil.copytree(REPOSITORY / "solutions" / lesson, root / "solutions" / lesson)
     solution = read("solutions", lesson)
     checks = marked(solution, "grade").items()
     points = {name.removesuffix("-check"): cell.metadata.nbgrader.points for name, cell in checks}
@@ -48,7 +63,7 @@ def test_blank_right_and_half_wrong(lesson: str, tmp_path: Path) -> None:
     assert list(points) == list(answers)
     right = {"blank": [], "half": list(answers)[::2], "right": list(answers)}
     for learner, names in right.items():
-        folder = tmp_path / "submitted" / learner / lesson
+        folder = root / "submitted" / learner / lesson
         shutil.copytree(REPOSITORY / "notebooks" / lesson, folder)
         work = read("notebooks", lesson)
         for name, cell in marked(work, "solution").items():
@@ -57,14 +72,32 @@ def test_blank_right_and_half_wrong(lesson: str, tmp_path: Path) -> None:
             elif learner == "half":
                 cell.source = wrong(marked(work, "grade")[f"{name}-check"].source)
         nbformat.write(work, folder / f"{lesson}.ipynb")
+    return points, right
 
-    command = [Path(sys.executable).parent / "course-grade", "--lesson", lesson]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Sample]:
+    """All lessons in one run, as at the end of a term: the start of the command is paid once."""
+    root = tmp_path_factory.mktemp("samples")
+    shutil.copy(REPOSITORY / "nbgrader_config.py", root)
+    submitted = {lesson: submit(root, lesson) for lesson in LESSONS}
+    command = [Path(sys.executable).parent / "course-grade"]
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, ""), result.stdout
-    with (tmp_path / "grades.csv").open(encoding="utf-8", newline="") as file:
-        rows = {row["learner"]: row for row in csv.DictReader(file)}
-    for learner, names in right.items():
-        assert float(rows[learner]["score"]) == sum(points[name] for name in names)
-        assert float(rows[learner]["max_score"]) == sum(points.values())
-        assert (rows[learner]["status"], rows[learner]["note"]) == ("graded", "")
+    with (root / "grades.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3 * len(LESSONS)
+    return {
+        lesson: Sample(*told, {row["learner"]: row for row in rows if row["lesson"] == lesson})
+        for lesson, told in submitted.items()
+    }
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_blank_right_and_half_wrong(lesson: str, samples: dict[str, Sample]) -> None:
+    sample = samples[lesson]
+    for learner, names in sample.right.items():
+        row = sample.rows[learner]
+        assert float(row["score"]) == sum(sample.points[name] for name in names)
+        assert float(row["max_score"]) == sum(sample.points.values())
+        assert (row["status"], row["note"]) == ("graded", "")

@@ -120,12 +120,8 @@ class Grader:
             # In the root, so that a result is moved to its place by renaming.
             work = tempfile.TemporaryDirectory(prefix=_WORK, dir=self.root)
             self._work = Path(stack.enter_context(work))
-            # nbgrader calls `alembic` when it makes the gradebook, also in an environment that is
-            # used without being activated.
-            path = os.environ.get("PATH", "")
-            os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), path])
-            stack.callback(os.environ.update, PATH=path)
             stack.enter_context(_one_engine())
+            stack.enter_context(_one_version())
             # nbgrader's own use of sqlalchemy; nobody who grades can do anything about it.
             stack.enter_context(warnings.catch_warnings())
             warnings.filterwarnings("ignore", category=SAWarning)
@@ -496,6 +492,27 @@ def _one_engine() -> Iterator[None]:
     finally:
         nbgrader.api.create_engine = made
         vars(tables).pop("create_all", None)
+
+
+@contextlib.contextmanager
+def _one_version() -> Iterator[None]:
+    """Let nbgrader know the version of a new gradebook without a process for the question.
+
+    It runs `alembic`, which imports all of nbgrader for it, and which nobody finds in an
+    environment that is used without being activated.
+    """
+    asked = nbgrader.api.get_alembic_version
+    nbgrader.api.get_alembic_version = _gradebook_version
+    try:
+        yield
+    finally:
+        nbgrader.api.get_alembic_version = asked
+
+
+def _gradebook_version() -> str:
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory(str(Path(nbgrader.__file__).with_name("alembic"))).get_current_head()
 
 
 @contextlib.contextmanager
