@@ -3,6 +3,7 @@
 It imports once and warms once, then forks a run, as often as it is asked to.
 """
 
+import contextlib
 import importlib
 import json
 import os
@@ -18,14 +19,10 @@ from tiny_course import RIGHT, Course, Work
 
 from course_lib.grading.sandbox import warm_process
 
-# What the command imports only where it needs it: a fork would begin with that each time, and most
-# kills would hit an import.
-LATER = (
-    *warm_process.COURSE,
-    "course_lib.grading.worker.execute",
-    "course_lib.grading.writer.run",
-    "nbgrader.apps.api",
-)
+# What the command imports only where it needs it: all of torch and nbgrader comes with these.
+LATER = ("course_lib.grading.worker.execute", "course_lib.grading.writer.run")
+# The first kills of so many runs together are spread over the whole length of a run.
+PARTS = 10
 GIVEN = ("submitted", "solutions", "nbgrader_config.py")
 
 
@@ -35,6 +32,24 @@ def start(course: Course) -> int:
     if child == 0:
         os._exit(course.grade("--resume").exit_code)
     return child
+
+
+def import_what_a_run_imports(course: Course) -> None:
+    """Import it here, or each fork begins with that and most kills hit an import."""
+    for name in (*warm_process.COURSE, *LATER):
+        importlib.import_module(name)
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        course.grade("--resume")
+        os.write(write, " ".join(sys.modules).encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as names:
+        for name in names.read().split():
+            with contextlib.suppress(ImportError):  # a name that its package has made for itself
+                importlib.import_module(name)
+    os.waitpid(child, 0)
 
 
 def ended_by_itself(child: int, seconds: float) -> bool:
@@ -77,15 +92,14 @@ def copied(course: Course, root: Path) -> Course:
 
 def main(folder: Path, kills: int) -> None:
     """Print how often a run was killed, and what the runs left in the end, as JSON."""
+    warm_process.shared()
     pristine = Course(folder / "pristine")
     pristine.submit("ann", Work(*RIGHT))
     pristine.submit("bob", Work("scale"))
     pristine.submit("cat", b"{")
     pristine.submit("dan", Work("add").delete("area-check"))
     given = pristine.snapshot(*GIVEN)
-    warm_process.shared()
-    for name in LATER:
-        importlib.import_module(name)
+    import_what_a_run_imports(copied(pristine, folder / "first"))
 
     undisturbed = copied(pristine, folder / "undisturbed")
     begin = time.monotonic()
@@ -94,15 +108,17 @@ def main(folder: Path, kills: int) -> None:
     chance = random.Random(5)
     killed, left = 0, [result(undisturbed)]
     while killed < kills:
+        part = (len(left) - 1) % PARTS
         course = copied(pristine, folder / f"round-{len(left)}")
-        # A few kills of one run that is taken up again, then its end.
-        for _ in range(4):
-            begin = time.monotonic()
-            if ended_by_itself(start(course), chance.uniform(0, length)):
-                # Later kills are to hit a run, not its end.
-                length = min(length, time.monotonic() - begin)
-                break
+        # Two kills of one run that is taken up again, then its end.
+        begin = time.monotonic()
+        if ended_by_itself(start(course), length * (part + chance.random()) / PARTS):
+            # Later kills are to hit a run, not its end.
+            length = min(length, time.monotonic() - begin)
+        else:
             killed += 1
+            check(course, given)
+            killed += not ended_by_itself(start(course), chance.uniform(0, length / 2))
             check(course, given)
         os.waitpid(start(course), 0)
         check(course, given)

@@ -7,19 +7,27 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 
+import dask
 import psutil
 import pytest
 from distributed import LocalCluster
 from tiny_course import RIGHT, Course, Work
 
-SLOW = "import time\ntime.sleep(3)"
+from course_lib.grading.worker.pool import warm_up
+
+SLOW = "import time\ntime.sleep(1)"
 
 
 @pytest.fixture
 def cluster() -> Iterator[LocalCluster]:
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs="CRITICAL"
-    ) as cluster:
+    # Its workers are forks, as those of `--workers` are: torch is imported once for all of them.
+    warm_up(2)
+    with (
+        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs="CRITICAL"
+        ) as cluster,
+    ):
         yield cluster
 
 
@@ -75,7 +83,8 @@ def test_work_of_a_lost_worker_of_this_machine_is_done(course: Course) -> None:
     graded_while_one_is_killed(course, lambda: at_work(forks()), "--workers", "2")
 
 
-def test_no_scheduler(course: Course) -> None:
+def test_no_scheduler(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("course_lib.grading.worker.pool._CONNECT_SECONDS", 1)
     course.submit("ann", Work(*RIGHT))
     result = course.grade("--scheduler", "tcp://127.0.0.1:9")
     assert result.exit_code == 2

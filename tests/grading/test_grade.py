@@ -21,7 +21,7 @@ from course_lib.grading.writer.grade import BeforeScoring, NotScoredError
 from course_lib.grading.writer.report import COLUMNS
 
 # Far above what an honest cell needs on a slow machine with other work.
-TIMEOUT = 10
+TIMEOUT = 4
 DIES = "def scale(values, factor):\n    import os\n    os._exit(1)"
 STUBBORN = """
 while True:
@@ -361,10 +361,10 @@ def test_environment_is_left_as_it_was(history: History) -> None:
 
 def test_time_of_a_submission_ends_before_that_of_a_cell(course: Course) -> None:
     course.submit("ann", Work(*RIGHT).insert(5, "import time\ntime.sleep(600)"))
-    course.grade("--total-timeout", "8", "--cell-timeout", "60")
+    course.grade("--total-timeout", "4", "--cell-timeout", "60")
     (row,) = read(course.root)
     assert (row["score"], row["status"]) == ("2", "failed")
-    assert ": cell 6; 8 s were over before the cell 'scale'; what came before" in row["note"]
+    assert ": cell 6; 4 s were over before the cell 'scale'; what came before" in row["note"]
 
 
 def test_scoring_fails_closed() -> None:

@@ -1,4 +1,7 @@
-"""Three submissions of every lesson, graded by the real command: blank, right, half wrong."""
+"""Three submissions of every lesson, graded by the real command: blank, right, half wrong.
+
+One run grades all of them: its start takes longer than a lesson.
+"""
 
 import ast
 import csv
@@ -37,32 +40,23 @@ def wrong(check: str) -> str:
     return f"def {call.args[1].id}(*arguments, **options):\n    return 'wrong'"
 
 
-@dataclass(frozen=True)
-class Sample:
-    """What three learners hand in for a lesson, and what the real command makes of it.
-
-    Attributes:
-        points: of each exercise, in the order of the notebook.
-        right: the exercises that each learner has right.
-        rows: of `grades.csv`, by learner.
-    """
-
-    points: dict[str, float]
-    right: dict[str, list[str]]
-    rows: dict[str, dict[str, str]]
-
-
-def submit(root: Path, lesson: str) -> tuple[dict[str, float], dict[str, list[str]]]:
-    """Hand in for all three; returns the points, and what each has right."""
-    shutil.copytree(REPOSITORY / "solutions" / lesson, root / "solutions" / lesson)
+def exercises(lesson: str) -> tuple[dict[str, float], dict[str, str]]:
+    """The points and the answer of each exercise of a lesson."""
     solution = read("solutions", lesson)
     checks = marked(solution, "grade").items()
     points = {name.removesuffix("-check"): cell.metadata.nbgrader.points for name, cell in checks}
-    answers = {name: cell.source for name, cell in marked(solution, "solution").items()}
-    assert points
-    assert list(points) == list(answers)
-    right = {"blank": [], "half": list(answers)[::2], "right": list(answers)}
-    for learner, names in right.items():
+    return points, {name: cell.source for name, cell in marked(solution, "solution").items()}
+
+
+def right(lesson: str) -> dict[str, list[str]]:
+    """The exercises that each learner has right."""
+    names = list(exercises(lesson)[1])
+    return {"blank": [], "half": names[::2], "right": names}
+
+
+def submit(lesson: str, root: Path) -> None:
+    _, answers = exercises(lesson)
+    for learner, names in right(lesson).items():
         folder = root / "submitted" / learner / lesson
         shutil.copytree(REPOSITORY / "notebooks" / lesson, folder)
         work = read("notebooks", lesson)
@@ -72,32 +66,42 @@ def submit(root: Path, lesson: str) -> tuple[dict[str, float], dict[str, list[st
             elif learner == "half":
                 cell.source = wrong(marked(work, "grade")[f"{name}-check"].source)
         nbformat.write(work, folder / f"{lesson}.ipynb")
-    return points, right
+
+
+@dataclass
+class Run:
+    """What the command told and the rows of `grades.csv`, by learner and lesson."""
+
+    result: subprocess.CompletedProcess
+    rows: dict[tuple[str, str], dict[str, str]]
 
 
 @pytest.fixture(scope="module")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Sample]:
-    """All lessons in one run, as at the end of a term: the start of the command is paid once."""
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     root = tmp_path_factory.mktemp("samples")
     shutil.copy(REPOSITORY / "nbgrader_config.py", root)
-    submitted = {lesson: submit(root, lesson) for lesson in LESSONS}
+    for lesson in LESSONS:
+        shutil.copytree(REPOSITORY / "solutions" / lesson, root / "solutions" / lesson)
+        submit(lesson, root)
     command = [Path(sys.executable).parent / "course-grade"]
     result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    assert (result.returncode, result.stderr) == (0, ""), result.stdout
     with (root / "grades.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 3 * len(LESSONS)
-    return {
-        lesson: Sample(*told, {row["learner"]: row for row in rows if row["lesson"] == lesson})
-        for lesson, told in submitted.items()
-    }
+        rows = {(row["learner"], row["lesson"]): row for row in csv.DictReader(file)}
+    return Run(result, rows)
+
+
+def test_all_of_them_are_graded(run: Run) -> None:
+    assert (run.result.returncode, run.result.stderr) == (0, ""), run.result.stdout
+    assert run.rows.keys() == {(name, lesson) for lesson in LESSONS for name in right(lesson)}
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_blank_right_and_half_wrong(lesson: str, samples: dict[str, Sample]) -> None:
-    sample = samples[lesson]
-    for learner, names in sample.right.items():
-        row = sample.rows[learner]
-        assert float(row["score"]) == sum(sample.points[name] for name in names)
-        assert float(row["max_score"]) == sum(sample.points.values())
+def test_blank_right_and_half_wrong(run: Run, lesson: str) -> None:
+    points, answers = exercises(lesson)
+    assert points
+    assert list(points) == list(answers)
+    for learner, names in right(lesson).items():
+        row = run.rows[learner, lesson]
+        assert float(row["score"]) == sum(points[name] for name in names)
+        assert float(row["max_score"]) == sum(points.values())
         assert (row["status"], row["note"]) == ("graded", "")

@@ -14,6 +14,8 @@ from course_lib.grading.worker.job import Executed, Job
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+# How long a scheduler may take to answer.
+_CONNECT_SECONDS = 10
 # How many jobs wait at each worker: enough to keep it busy, few enough to keep memory flat.
 _WAITING = 3
 _START_METHOD = "forkserver"
@@ -76,7 +78,9 @@ def pool(workers: int = 1, scheduler: str | None = None) -> Iterator["Here | Clu
                     silence_logs="CRITICAL",
                 )
             )
-        client = stack.enter_context(Client(scheduler, timeout=10, set_as_default=False))
+        client = stack.enter_context(
+            Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
+        )
         if warm:
             # Memory that the workers have in common stays so: collecting garbage writes to it.
             with contextlib.suppress(OSError):  # of a worker that is just being replaced
