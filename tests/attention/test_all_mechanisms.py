@@ -10,32 +10,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from course_lib.attention import create
 
-from .cases import CASES
-from .machinery import distance, feature_map, generator, noise, randomise
-
-HEIGHT, WIDTH = 12, 10
-ALL = sorted(CASES)
-FORMS = [
-    pytest.param(name, form, id=f"{name}-{number}")
-    for name in ALL
-    for number, form in enumerate(CASES[name].forms)
-]
+from .cases import ALL, CASES, FORMS, HEIGHT, WIDTH, built, example
+from .machinery import distance, feature_map, generator
 
 NUMBERS = [(name, number) for name in ALL for number in range(len(CASES[name].forms))]
 BFLOAT = (torch.bfloat16, 1)
-
-
-def built(name, height=HEIGHT, width=WIDTH, *, channels=None, form=None, **keywords):
-    """A module with random parameters, in eval mode."""
-    case = CASES[name]
-    channels = channels or max(case.channels)
-    options = case.forms[0] if form is None else form
-    module = case.make(name, channels, height, width, **options, **keywords)
-    return randomise(module, seed=21).eval(), channels
-
-
-def example(name, batch=2, height=HEIGHT, width=WIDTH, dtype=torch.float32, seed=22):
-    return feature_map(batch, max(CASES[name].channels), height, width, seed=seed, dtype=dtype)
 
 
 # ---- creation ------------------------------------------------------------------------------------
@@ -352,7 +331,7 @@ def test_autocast(name, form, inputs):
     y.float().sum().backward() if y.requires_grad else None
 
 
-# ---- gradients and compilers ---------------------------------------------------------------------
+# ---- gradients -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -365,71 +344,6 @@ def test_gradcheck(name):
     for mode in (False, True):
         module.train(mode)
         assert torch.autograd.gradcheck(module, (x,), fast_mode=True, nondet_tol=1e-12)
-
-
-@pytest.mark.parametrize(("name", "form"), FORMS)
-def test_compiles_to_one_graph(name, form):
-    torch._dynamo.reset()
-    module, channels = built(name, form=form)
-    x = feature_map(2, channels, HEIGHT, WIDTH, seed=8, dtype=torch.float32)
-    compiled = torch.compile(module, fullgraph=True, backend="eager")
-    assert distance(compiled(x), module(x)) < 1e-6
-    with torch.no_grad():
-        assert distance(compiled(x), module(x)) < 1e-6
-
-
-@pytest.mark.parametrize(("name", "form"), FORMS)
-def test_exports(name, form):
-    module, channels = built(name, form=form)
-    x = feature_map(2, channels, HEIGHT, WIDTH, seed=8, dtype=torch.float32)
-    program = torch.export.export(module, (x,))
-    assert distance(program.module()(x), module(x)) < 1e-6
-
-
-# One of each kind: a product of vectors, a formula, groups, matrices, BatchNorm.
-INDUCTOR = ("se", "simam", "sge", "cam", "triplet")
-
-
-class Together(nn.ModuleDict):
-    """Modules side by side in one graph, since each start of the C++ compiler costs seconds."""
-
-    def forward(self, inputs):
-        return {name: module(inputs[name]) for name, module in self.items()}
-
-
-@pytest.fixture(scope="module")
-def inductor():
-    """Outputs and gradients of compiled modules and of equal ones that are not, by name."""
-    torch._dynamo.reset()
-    modules = Together({name: built(name)[0] for name in INDUCTOR})
-    twins = copy.deepcopy(modules)
-    results = []
-    with torch._inductor.config.patch(compile_threads=1):  # no pool of processes for a few kernels
-        for run in (torch.compile(modules, fullgraph=True), twins):
-            inputs = {name: example(name).requires_grad_() for name in INDUCTOR}
-            outputs = run(inputs)
-            weighted = [y * noise(*y.shape, seed=9, dtype=y.dtype) for y in outputs.values()]
-            sum(term.sum() for term in weighted).backward()
-            results.append((outputs, inputs))
-    (outputs, inputs), (truths, others) = results
-    return {
-        name: (
-            (outputs[name], truths[name]),
-            {"x": (inputs[name].grad, others[name].grad)}
-            | {
-                k: (p.grad, twins[name].get_parameter(k).grad) for k, p in module.named_parameters()
-            },
-        )
-        for name, module in modules.items()
-    }
-
-
-@pytest.mark.parametrize("name", INDUCTOR)
-def test_inductor(name, inductor):
-    (y, truth), gradients = inductor[name]
-    assert distance(y, truth) < 1e-5
-    for key, (gradient, wanted) in gradients.items():
-        assert distance(gradient, wanted) < 1e-4, key
 
 
 # ---- explain -------------------------------------------------------------------------------------
