@@ -13,12 +13,11 @@ from .machinery import distance, feature_map, noise
 KINDS = ["se", "simam", "sge", "cam", "triplet"]
 # Most of inductor's time is the C++ compiler's: with the C++ wrapper it runs once for all kernels
 # of a graph and not once for each, and then neither a precompiled header nor processes that
-# compile side by side pay for themselves. Inductor need not try what the CPU says it has.
+# compile side by side pay for themselves.
 ONE_RUN_OF_THE_COMPILER = {
     "cpp_wrapper": True,
     "cpp_cache_precompile_headers": False,
     "compile_threads": 1,
-    "cpp.vec_isa_ok": True,
 }
 
 
