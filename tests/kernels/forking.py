@@ -17,10 +17,9 @@ from pathlib import Path
 import pytest
 
 _PROGRAM = Path(__file__).with_name("forked.py")
-# One thread, and memory that a step of training gives back is kept for the next one: a tenth of its
-# time goes into asking the system for pages.
+# Memory that a step of training gives back is kept for the next one, in the workers and all that
+# they start: else a tenth of its time goes into asking the system for pages.
 _ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
 }
@@ -31,13 +30,13 @@ def start(config: pytest.Config) -> None:
     """Start the process, in the one that starts the workers, and name its kernel `python3`."""
     if hasattr(config, "workerinput"):
         return
+    os.environ.update(_ENVIRONMENT)
     address = f"attention-course-tests-{secrets.token_hex(8)}"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("\0" + address)
         listener.listen()
         server = subprocess.Popen(
             [sys.executable, _PROGRAM, "serve", str(listener.fileno())],
-            env=os.environ | _ENVIRONMENT,
             pass_fds=[listener.fileno()],
             stdin=subprocess.PIPE,
         )
