@@ -27,11 +27,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     scheduling.longest_first(items)
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    # One more than there are cores: graders and browsers wait for a good part of their time.
-    return (os.cpu_count() or 1) + 1
-
-
 @pytest.hookimpl
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> scheduling.Scheduling:
     return scheduling.scheduler(config, log)
